@@ -90,7 +90,7 @@ def make_scene(
     coords: dict[str, Any] = {"band": list(bands)}
     if radar is not None:
         coords["pol"] = list(pols)
-    coords.update(xr_coords(geobox))
+    coords.update({str(name): values for name, values in xr_coords(geobox).items()})
     facts = {key: value for key, value in attrs.items() if value is not None}
     scene = xr.Dataset(variables, coords=coords, attrs={"level": level, **facts})
     stored = {"dtype": "float32", "offset": 0, "quantification": QUANTIFICATION, "nodata": None, **(encoding or {})}

@@ -1,0 +1,37 @@
+"""Metrics and the named protocols that define them; everything that prints a score goes through here."""
+
+from sunbreak.metrics.calibration import Coverage, coverage
+from sunbreak.metrics.land_cover import confusion, iou, mean_iou
+from sunbreak.metrics.matching import match_to_input
+from sunbreak.metrics.pixelwise import mae, mse, per_band, psnr, rmse
+from sunbreak.metrics.protocols import PROTOCOLS, Protocol, get_protocol
+from sunbreak.metrics.regions import REGIONS, Region, region_mask
+from sunbreak.metrics.score import Scores, average, score
+from sunbreak.metrics.spectral import sam
+from sunbreak.metrics.structure import SsimWindow, ssim
+
+__all__ = [
+    "PROTOCOLS",
+    "REGIONS",
+    "Coverage",
+    "Protocol",
+    "Region",
+    "Scores",
+    "SsimWindow",
+    "average",
+    "confusion",
+    "coverage",
+    "get_protocol",
+    "iou",
+    "mae",
+    "match_to_input",
+    "mean_iou",
+    "mse",
+    "per_band",
+    "psnr",
+    "region_mask",
+    "rmse",
+    "sam",
+    "score",
+    "ssim",
+]

@@ -1,0 +1,130 @@
+"""Samples: a cloudy image with its clear target, its radar and its quality, and the sets they come in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+
+from sunbreak.bands import Level
+from sunbreak.data.spec import Spec
+from sunbreak.errors import GeometryError
+
+FloatArray = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image to restore, with what is known about the truth."""
+
+    name: str
+    """Unique in its set."""
+    region: str
+    """Place on Earth; samples of one region are never split across train and test."""
+    level: Level
+    """Processing level of the optical images."""
+    bands: tuple[str, ...]
+    """Names of the optical bands, in the order of the arrays."""
+    cloudy: FloatArray
+    """Input image, (band, y, x), float32, reflectance, NaN = no data."""
+    quality: npt.NDArray[np.uint8]
+    """Classes of the input, (y, x), codes of `legend.Quality`, not grown by any buffer."""
+    radar: FloatArray | None = None
+    """VV and VH backscatter, (pol, y, x), float32, dB, NaN = invalid."""
+    clear: FloatArray | None = None
+    """Target, (band, y, x), float32, reflectance, NaN = no data."""
+    same_date: bool = False
+    """The target shows the very scene under the clouds; False where it was taken on another day."""
+    geobox: GeoBox | None = None
+    """Grid, where the files know it."""
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    """How reflectance is stored in the files: `dtype`, `offset`, `quantification`, `nodata`."""
+
+    def __post_init__(self) -> None:
+        shape = self.cloudy.shape[1:]
+        for name in ("quality", "radar", "clear"):
+            array = getattr(self, name)
+            if array is not None and array.shape[-2:] != shape:
+                raise GeometryError(f"sample {self.name}: {name} is {array.shape[-2:]} pixels, the optical {shape}")
+        if len(self.bands) != len(self.cloudy) or (self.clear is not None and self.clear.shape != self.cloudy.shape):
+            raise GeometryError(f"sample {self.name}: {len(self.bands)} band names do not fit {self.cloudy.shape}")
+
+    def with_quality(self, quality: npt.NDArray[np.uint8]) -> Sample:
+        """The same sample with other quality classes.
+
+        Args:
+            quality: (y, x), codes of `legend.Quality`.
+
+        Returns:
+            A new sample.
+
+        Raises:
+            GeometryError: The classes have another size.
+        """
+        return replace(self, quality=np.asarray(quality, dtype=np.uint8))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A sample that has not been read yet."""
+
+    name: str
+    """Name of the sample."""
+    region: str
+    """Region of the sample."""
+    load: Callable[[], Sample]
+    """Reads or makes the sample; the same sample every time."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that the SPEC covers but that is not a sample."""
+
+    name: str
+    """What was skipped."""
+    reason: str
+    """Why."""
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """The samples of a SPEC, read one by one while iterating."""
+
+    spec: Spec
+    """Where they come from."""
+    split: str
+    """Name of the split."""
+    entries: tuple[Entry, ...]
+    """The samples, unread."""
+    skipped: tuple[Skipped, ...] = ()
+    """What was left out, and why."""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (entry.load() for entry in self.entries)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the regions, sorted, each once."""
+        return tuple(sorted({entry.region for entry in self.entries}))
+
+    @property
+    def split_hash(self) -> str:
+        """First 12 hexadecimal digits of the SHA-256 over kind, options, sample names and regions.
+
+        The path is not part of it: the same data under another folder have the same hash.
+        """
+        content = {
+            "kind": self.spec.kind,
+            "options": sorted((name, str(value)) for name, value in self.spec.options.items()),
+            "samples": sorted((entry.name, entry.region) for entry in self.entries),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,53 @@
+"""The whole product on one screen: read, align, mask, restore, write; from files to files, memory bounded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pystac
+
+from sunbreak import preview
+from sunbreak.read_options import ReadOptions
+from sunbreak.steps.mask import MaskOptions, mask
+from sunbreak.steps.read import read
+from sunbreak.steps.restore import RestoreOptions, facts, fit_estimator, restore_blocks
+from sunbreak.steps.write import ProductWriter
+
+
+def process(
+    optical: str | Path,
+    radar: str | Path | None,
+    out: str | Path,
+    *,
+    read_options: ReadOptions | None = None,
+    mask_options: MaskOptions | None = None,
+    restore_options: RestoreOptions | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> pystac.Item:
+    """Restore one scene from its files to a product folder.
+
+    Args:
+        optical: Sentinel-2 GeoTIFF.
+        radar: Sentinel-1 GeoTIFF, or None.
+        out: Folder of the product.
+        read_options: How the files are to be understood, `ReadOptions`.
+        mask_options: Where quality comes from.
+        restore_options: How the scene is restored.
+        overwrite: Replace a finished product.
+        progress: Show progress bars on a terminal.
+
+    Returns:
+        The STAC item of the product.
+
+    Raises:
+        SunbreakError: With one line that says what was wrong, in which file, and what to do.
+    """
+    options = restore_options or RestoreOptions()
+    scene = read(optical, radar, options=read_options)
+    with ProductWriter(out, scene, overwrite=overwrite) as writer:
+        scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
+        estimator, found = fit_estimator(scene, options, progress=progress)
+        for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
+            writer.write(block)
+        return writer.publish(scene.attrs | facts(estimator, found), preview.scene_colours(scene))

@@ -1,0 +1,218 @@
+"""The scene prior: radar to reflectance, fitted in closed form on the scene's own clear pixels.
+
+No training, any sensor, any season, any band subset. One streaming pass gathers, for every cell of the scene, the
+moments of radar features and reflectance over clear pixels. From these few numbers follow a ridge regression of the
+whole scene, local regressions drawn towards it where clear pixels are few, their errors on held-out parts of the scene,
+and, between cell centres, a smooth blend of the local regressions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import ndimage
+
+from sunbreak.tiles import Window
+
+CELL: Final = 256
+"""Side of a cell in pixels; all arithmetic runs on whole cells, so block sizes cannot change a result."""
+FOLDS: Final = 4
+"""Parts the clear pixels are divided into, for errors on held-out pixels."""
+FOLD_BLOCK: Final = 64
+"""Side in pixels of the squares dealt to the folds: larger than the reach of the largest smoothing."""
+RIDGE: Final = 0.2
+"""Ridge penalty of the scene's slopes, as a share of the features' variance. Clear pixels beside clouds carry haze and
+differ from those below, so the penalty stays strong however many there are (measured: RESULTS.md)."""
+REACH: Final = 1.5
+"""Standard deviation, in cells, of the weight that neighbouring cells have in a local regression."""
+PSEUDO_PIXELS: Final = 2.0 * CELL * CELL
+"""Weight of the scene's regression inside a local one, in clear pixels."""
+MIN_CLEAR: Final = 500
+"""Clear pixels with radar that a scene must have to be fitted on itself."""
+
+
+class CellMoments:
+    """Second moments of (features, reflectance) over the clear pixels of each cell and fold."""
+
+    def __init__(self, shape: tuple[int, int], features: int, bands: int) -> None:
+        """Begin with no pixel.
+
+        Args:
+            shape: Height and width of the scene in pixels.
+            features: Number of radar features, the constant first.
+            bands: Number of optical bands.
+        """
+        self.features, self.bands = features, bands
+        rows, cols = -(-shape[0] // CELL), -(-shape[1] // CELL)
+        size = features + bands
+        self.sums = np.zeros((rows, cols, FOLDS, size, size))
+
+    def add(self, window: Window, features: np.ndarray, optical: np.ndarray, usable: np.ndarray) -> None:
+        """Add the clear pixels of a block, which must hold whole cells (those at the scene's border excepted).
+
+        Args:
+            window: The block's place in the scene; top and left are multiples of `CELL`.
+            features: (feature, y, x), float32.
+            optical: Reflectance, (band, y, x); may be NaN where not usable.
+            usable: Pixels to fit on, (y, x).
+        """
+        for top in range(0, window.height, CELL):
+            for left in range(0, window.width, CELL):
+                part = np.s_[top : top + CELL, left : left + CELL]
+                cell = usable[part]
+                if not cell.any():
+                    continue
+                joint = np.concatenate([features[:, *part], optical[:, *part]])
+                fold = _fold_of(cell.shape)
+                for index in range(FOLDS):
+                    pixels = joint[:, cell & (fold == index)].astype(np.float64)
+                    place = ((window.top + top) // CELL, (window.left + left) // CELL, index)
+                    self.sums[place] += pixels @ pixels.T
+
+    @property
+    def pixels(self) -> float:
+        """Number of clear pixels gathered."""
+        return float(self.sums[..., 0, 0].sum())
+
+
+def _fold_of(shape: tuple[int, int]) -> np.ndarray:
+    rows, cols = np.arange(shape[0]) // FOLD_BLOCK % 2, np.arange(shape[1]) // FOLD_BLOCK % 2
+    return 2 * rows[:, np.newaxis] + cols[np.newaxis, :]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One linear map from features to reflectance per cell, with its errors."""
+
+    slopes: np.ndarray
+    """(cell row, cell column, feature, band), float32."""
+    variance: np.ndarray
+    """Squared 1-sigma error, (cell row, cell column, band), float32, reflectance squared."""
+    covariance: np.ndarray
+    """Covariance of the errors between bands over the whole scene, (band, band), float64."""
+
+    def predict(self, window: Window, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Reflectance and its error, blended bilinearly between the centres of the cells.
+
+        Args:
+            window: One cell, cut at the scene's border; top and left are multiples of `CELL`.
+            features: (feature, y, x) of that window, float32.
+
+        Returns:
+            Reflectance (band, y, x) and its 1-sigma error (band, y, x), float32.
+        """
+        bands = self.slopes.shape[-1]
+        mean = np.zeros((bands, window.height, window.width), np.float32)
+        variance = np.zeros_like(mean)
+        for top, bottom in _halves(window.height):
+            for left, right in _halves(window.width):
+                place = np.s_[:, top:bottom, left:right]
+                part = features[place].reshape(features.shape[0], -1)
+                shape = (bands, bottom - top, right - left)
+                for corner, weight in self._corners(window, top, left, shape[1:]).items():
+                    mean[place] += weight * (self.slopes[corner].T @ part).reshape(shape)
+                    variance[place] += weight * self.variance[corner][:, np.newaxis, np.newaxis]
+        sigma: np.ndarray = np.sqrt(variance)
+        return mean, sigma
+
+    def _corners(
+        self, window: Window, top: int, left: int, shape: tuple[int, ...]
+    ) -> dict[tuple[int, int], np.ndarray]:
+        """Weights of the cell centres around a quarter of a cell; at the scene's border several coincide."""
+        rows, cols = self.slopes.shape[:2]
+        row, col = window.top // CELL - (top < CELL // 2), window.left // CELL - (left < CELL // 2)
+        down = ((top + np.arange(shape[0]) + 0.5) / CELL + 0.5) % 1.0
+        right = ((left + np.arange(shape[1]) + 0.5) / CELL + 0.5) % 1.0
+        corners: dict[tuple[int, int], np.ndarray] = {}
+        for r, vertical in ((row, 1 - down), (row + 1, down)):
+            for c, horizontal in ((col, 1 - right), (col + 1, right)):
+                corner = (min(max(r, 0), rows - 1), min(max(c, 0), cols - 1))
+                weight = np.outer(vertical, horizontal).astype(np.float32)
+                corners[corner] = corners[corner] + weight if corner in corners else weight
+        return corners
+
+
+def _halves(size: int) -> list[tuple[int, int]]:
+    half = CELL // 2
+    return [(0, min(half, size))] + ([(half, size)] if size > half else [])
+
+
+def fit(moments: CellMoments) -> Regression:
+    """Fit the scene's regression and the local ones drawn towards it.
+
+    Args:
+        moments: Gathered over all blocks, `MIN_CLEAR` pixels or more.
+
+    Returns:
+        The regression of every cell, with errors measured on held-out parts of the scene.
+
+    Source:
+        Ridge regression: Hoerl and Kennard (1970), Technometrics 12; errors by cross-validation over spatial blocks.
+    """
+    k = moments.features
+    total = moments.sums.sum(axis=(0, 1))  # (fold, size, size)
+    scene = _ridge(total.sum(axis=0), k)
+    held_out = [_ridge(total.sum(axis=0) - fold, k) for fold in total]
+    errors = sum(_error_moments(fold, k, slopes) for fold, slopes in zip(total, held_out, strict=True))
+    covariance = errors / max(total[:, 0, 0].sum(), 1.0)
+    local = _gather(moments.sums)
+    rows, cols = local.shape[:2]
+    slopes = np.empty((rows, cols, k, moments.bands))
+    variance = np.empty((rows, cols, moments.bands))
+    for row, col in np.ndindex(rows, cols):
+        folds = local[row, col]
+        everything = folds.sum(axis=0)
+        slopes[row, col] = _shrunk(everything, total.sum(axis=0), scene, k)
+        squares = PSEUDO_PIXELS * np.diag(covariance)
+        for index, fold in enumerate(folds):
+            rest = total.sum(axis=0) - total[index]
+            without = _shrunk(everything - fold, rest, held_out[index], k)
+            squares = squares + np.diag(_error_moments(fold, k, without))
+        variance[row, col] = squares / (PSEUDO_PIXELS + everything[0, 0])
+    return Regression(slopes.astype(np.float32), np.maximum(variance, 1e-8).astype(np.float32), covariance)
+
+
+def _gather(sums: np.ndarray) -> np.ndarray:
+    """Moments of each cell's neighbourhood: Gaussian weights that keep the cell's own at 1."""
+    if max(sums.shape[:2]) == 1:
+        return sums
+    radius = int(3 * REACH + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / REACH) ** 2)
+    gathered = ndimage.correlate1d(sums, weights, axis=0, mode="constant")
+    out: np.ndarray = ndimage.correlate1d(gathered, weights, axis=1, mode="constant")
+    return out
+
+
+def _variances(moments: np.ndarray, k: int) -> np.ndarray:
+    pixels = max(moments[0, 0], 1.0)
+    spread: np.ndarray = np.maximum(np.diag(moments)[:k] / pixels - (moments[0, :k] / pixels) ** 2, 0.0)
+    spread[0] = 0.0  # the constant is not penalised
+    return spread
+
+
+def _ridge(moments: np.ndarray, k: int) -> np.ndarray:
+    """Slopes (feature, band) that minimise squared error plus `RIDGE` times variance-scaled squared slopes."""
+    penalty = moments[0, 0] * (RIDGE * np.diag(_variances(moments, k)))
+    return _solve(moments[:k, :k] + penalty, moments[:k, k:])
+
+
+def _shrunk(local: np.ndarray, scene: np.ndarray, target: np.ndarray, k: int) -> np.ndarray:
+    """Slopes fitted to the local moments, with the scene's regression worth `PSEUDO_PIXELS` clear pixels."""
+    pixels = max(scene[0, 0], 1.0)
+    pull = PSEUDO_PIXELS * scene[:k, :k] / pixels + local[0, 0] * RIDGE * np.diag(_variances(scene, k))
+    return _solve(local[:k, :k] + pull, local[:k, k:] + pull @ target)
+
+
+def _solve(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    jitter = 1e-9 * max(float(np.trace(left)), 1e-9) / len(left)
+    out: np.ndarray = np.linalg.solve(left + jitter * np.eye(len(left)), right)
+    return out
+
+
+def _error_moments(moments: np.ndarray, k: int, slopes: np.ndarray) -> np.ndarray:
+    """Sums of products of errors between bands, (band, band), of pixels known by their moments alone."""
+    cross = slopes.T @ moments[:k, k:]
+    out: np.ndarray = moments[k:, k:] - cross - cross.T + slopes.T @ moments[:k, :k] @ slopes
+    return out

@@ -1,0 +1,296 @@
+"""Bring radar and class rasters onto the optical grid, which rules.
+
+Everything is lazy and exact: a window of the result is the same whatever window it was read in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from sunbreak.backscatter import RadarStorage, decode_backscatter
+from sunbreak.errors import GeometryError, RasterError
+from sunbreak.lazy import WindowedArray, lazy
+from sunbreak.pixelmap import TIE, Grid, PixelMap, as_crs, extent
+from sunbreak.raster import RasterFile
+from sunbreak.resample import bilinear, source_window
+
+RADAR_DAYS: Final = 12
+"""Days between radar and optical from which on the user is warned; one repeat cycle of a Sentinel-1 satellite."""
+MAX_PARTS: Final = 32
+"""Finest split of an optical pixel where radar pixels are much smaller."""
+BLOCK: Final = 512
+"""Side of the blocks that are warped at once, in (parts of) pixels."""
+OUTSIDE: Final = 255
+"""Code of a warped class raster where its file says nothing."""
+
+
+def grid_of(file: RasterFile) -> Grid:
+    """The grid of a raster file.
+
+    Args:
+        file: The raster.
+
+    Returns:
+        The grid; without CRS if the file is not georeferenced.
+
+    Raises:
+        GeometryError: The file has ground control points only, a transform that cannot be inverted, or a CRS that is
+            not understood; warp it with gdalwarp first.
+    """
+    placed = file.crs is not None and not file.transform.is_identity
+    if file.has_gcps and not placed:
+        raise GeometryError(
+            f"{file.path}: is placed by ground control points only (a product before terrain correction); "
+            "terrain-correct it, or warp it with gdalwarp -t_srs EPSG:CODE"
+        )
+    if not file.transform.determinant or not all(map(math.isfinite, file.transform[:6])):
+        raise GeometryError(
+            f"{file.path}: its affine transform cannot be inverted; assign one with gdal_edit.py -a_ullr"
+        )
+    return Grid(as_crs(file.crs, str(file.path)) if placed else None, file.transform, file.shape)
+
+
+def grid_of_geobox(geobox: GeoBox) -> Grid:
+    """The grid of a scene.
+
+    Args:
+        geobox: `scene.odc.geobox`.
+
+    Returns:
+        The same grid.
+    """
+    crs = None if geobox.crs is None else as_crs(geobox.crs, "the scene")
+    height, width = geobox.shape
+    return Grid(crs, geobox.affine, (height, width))
+
+
+def relate(file: RasterFile, grid: Grid, name: str) -> PixelMap:
+    """Find the way from the optical grid to a file.
+
+    Args:
+        file: A radar or class raster.
+        grid: The optical grid.
+        name: The optical file, for messages.
+
+    Returns:
+        The map from optical pixels to pixels of the file.
+
+    Raises:
+        GeometryError: The two do not overlap, only one is georeferenced, or neither is and their sizes or transforms
+            differ.
+    """
+    other = grid_of(file)
+    if (grid.crs is None) != (other.crs is None):
+        placed, bare = (file.path, name) if grid.crs is None else (name, file.path)
+        raise GeometryError(
+            f"{bare}: is not georeferenced, but {placed} is; assign CRS and extent with gdal_translate -a_srs -a_ullr,"
+            " or give both without"
+        )
+    if grid.crs is not None:
+        way = PixelMap(grid, other)
+        if not way.overlaps():
+            raise GeometryError(
+                f"{file.path} ({extent(other)}) does not overlap {name} ({extent(grid)}); give files of the same place"
+            )
+        return way
+    if grid.shape != other.shape:
+        raise GeometryError(
+            f"{file.path}: has {other.shape[1]} x {other.shape[0]} pixels, {name} has {grid.shape[1]} x"
+            f" {grid.shape[0]}, and neither is georeferenced; bring them to one size, or assign CRS and"
+            " extent with gdal_translate"
+        )
+    transforms = {grid.affine, other.affine} - {Affine.identity()}
+    if len(transforms) > 1:
+        raise GeometryError(
+            f"{file.path} and {name} have different transforms and no CRS; assign one with gdal_edit.py -a_srs"
+        )
+    return PixelMap(Grid(None, Affine.identity(), grid.shape), Grid(None, Affine.identity(), other.shape))
+
+
+def align_radar(file: RasterFile, storage: RadarStorage, grid: Grid, name: str) -> WindowedArray:
+    """Lay backscatter on the optical grid.
+
+    Radar on the same grid is read as it is. Otherwise it is interpolated bilinearly in linear power; where its pixels
+    are finer, each optical pixel is the mean over its parts.
+
+    Args:
+        file: The radar file.
+        storage: How it holds backscatter.
+        grid: The optical grid.
+        name: The optical file, for messages.
+
+    Returns:
+        Backscatter in dB, (pol, y, x), float32, NaN = invalid or outside; lazy.
+
+    Raises:
+        GeometryError: The two cannot be brought together (see `relate`).
+    """
+    way = relate(file, grid, name)
+    load = RadarWindows(file, storage, way, way.shift(), _parts(way))
+    return WindowedArray((len(storage.pols), *grid.shape), np.float32, load)
+
+
+def _parts(way: PixelMap) -> int:
+    """How finely optical pixels are split: not at all until two radar pixels fit beside each other into one."""
+    return min(MAX_PARTS, max(1, math.floor(way.density() + 0.05)))
+
+
+@dataclass(frozen=True)
+class RadarWindows:
+    """Loads windows of backscatter on the optical grid."""
+
+    file: RasterFile
+    """The radar file."""
+    storage: RadarStorage
+    """How it holds backscatter."""
+    way: PixelMap
+    """From optical pixels to radar pixels."""
+    shift: tuple[int, int] | None
+    """Rows and columns between the grids if they are the same."""
+    parts: int
+    """Optical pixels are split into `parts` x `parts`."""
+
+    def __call__(self, lead: Sequence[int] | None, rows: slice, cols: slice) -> np.ndarray:
+        """Load a window.
+
+        Args:
+            lead: Positions of polarisations.
+            rows: Rows on the optical grid.
+            cols: Columns on the optical grid.
+
+        Returns:
+            (pol, y, x) in dB.
+        """
+        chosen = list(range(len(self.storage.pols)) if lead is None else lead)
+        out = np.full((len(chosen), rows.stop - rows.start, cols.stop - cols.start), np.nan, np.float32)
+        if self.shift is not None:
+            self._read_plainly(out, chosen, rows, cols)
+            return out
+        side = max(16, BLOCK // self.parts)
+        for top in range(rows.start, rows.stop, side):
+            for left in range(cols.start, cols.stop, side):
+                here = slice(top, min(top + side, rows.stop)), slice(left, min(left + side, cols.stop))
+                place = [
+                    slice(part.start - all_.start, part.stop - all_.start)
+                    for part, all_ in zip(here, (rows, cols), strict=True)
+                ]
+                out[:, place[0], place[1]] = self._warp(*here)[chosen]
+        return out
+
+    def _read_plainly(self, out: np.ndarray, chosen: list[int], rows: slice, cols: slice) -> None:
+        source, place = [], []
+        for part, shift, size in zip((rows, cols), self.shift or (0, 0), self.file.shape, strict=True):
+            start, stop = max(part.start + shift, 0), min(part.stop + shift, size)
+            if start >= stop:
+                return
+            source.append(slice(start, stop))
+            place.append(slice(start - shift - part.start, stop - shift - part.start))
+        found = decode_backscatter(self.file.read(source[0], source[1], self.storage.indexes), self.storage)
+        out[:, place[0], place[1]] = found[chosen]
+
+    def _warp(self, rows: slice, cols: slice) -> np.ndarray:
+        shape = len(self.storage.pols), rows.stop - rows.start, cols.stop - cols.start
+        u, v = self.way.coordinates(rows, cols, self.parts)
+        found = source_window(u, v, self.file.shape, margin=1)
+        if found is None:
+            return np.full(shape, np.nan, np.float32)
+        inside, source_rows, source_cols = found
+        decibels = decode_backscatter(self.file.read(source_rows, source_cols, self.storage.indexes), self.storage)
+        power = 10.0 ** (decibels.astype(np.float64) / 10.0)
+        u, v = np.where(inside, u - source_cols.start, 0.0), np.where(inside, v - source_rows.start, 0.0)
+        power = np.where(inside, bilinear(power, u, v), np.nan)
+        if self.parts > 1:
+            power = _mean_of_parts(power.reshape(shape[0], shape[1], self.parts, shape[2], self.parts))
+        with np.errstate(invalid="ignore"):
+            return np.asarray((10.0 * np.log10(power)).astype(np.float32))
+
+
+def _mean_of_parts(split: np.ndarray) -> np.ndarray:
+    """Mean over the parts of each pixel, invalid where less than half of them is valid."""
+    valid = np.isfinite(split)
+    counted = valid.sum(axis=(2, 4))
+    total = np.zeros(counted.shape)
+    for i in range(split.shape[2]):  # in a fixed order, so that rounding does not depend on the window
+        for j in range(split.shape[4]):
+            total += np.where(valid[:, :, i, :, j], split[:, :, i, :, j], 0.0)
+    half = split.shape[2] * split.shape[4] / 2
+    return np.where(counted >= half, total / np.maximum(counted, 1), np.nan)
+
+
+@dataclass(frozen=True)
+class ClassWindows:
+    """Loads windows of a class raster on the optical grid, by nearest neighbour."""
+
+    file: RasterFile
+    """The class raster."""
+    way: PixelMap
+    """From optical pixels to its pixels."""
+    band: int
+    """Band, counted from 1."""
+
+    def __call__(self, lead: Sequence[int] | None, rows: slice, cols: slice) -> np.ndarray:
+        """Load a window.
+
+        Args:
+            lead: Not used; class rasters have one band.
+            rows: Rows on the optical grid.
+            cols: Columns on the optical grid.
+
+        Returns:
+            (y, x), uint8; `OUTSIDE` where the file says nothing.
+
+        Raises:
+            RasterError: A code lies outside 0..255; convert the file to uint8.
+        """
+        out = np.full((rows.stop - rows.start, cols.stop - cols.start), OUTSIDE, np.uint8)
+        u, v = (axis + TIE for axis in self.way.coordinates(rows, cols))
+        found = source_window(u, v, self.file.shape, margin=0)
+        if found is None:
+            return out
+        inside, source_rows, source_cols = found
+        codes = self.file.read(source_rows, source_cols, [self.band])[0]
+        picked = codes[
+            np.floor(v[inside]).astype(int) - source_rows.start, np.floor(u[inside]).astype(int) - source_cols.start
+        ]
+        silent = picked == self.file.nodata if self.file.nodata is not None else np.zeros(picked.shape, bool)
+        if ((picked < 0) | (picked > OUTSIDE))[~silent].any():
+            raise RasterError(f"{self.file.path}: holds codes outside 0-{OUTSIDE}; convert it to uint8 classes")
+        out[inside] = np.where(silent, OUTSIDE, picked).astype(np.uint8)
+        return out
+
+
+def warp_classes(path: str | Path, geobox: GeoBox, *, name: str = "the scene", band: int = 1) -> xr.Variable:
+    """Lay a class raster, such as a quality file, on the optical grid.
+
+    Args:
+        path: A GeoTIFF or JPEG 2000 of integer codes, on any grid that overlaps.
+        geobox: The optical grid, `scene.odc.geobox`.
+        name: The optical file, for messages.
+        band: Band of the file, counted from 1.
+
+    Returns:
+        (y, x), uint8, nearest neighbour, lazy; 255 where the file holds its nodata value or does not reach.
+
+    Raises:
+        RasterError: The file cannot be opened, or does not hold integer codes.
+        GeometryError: It does not lie on the scene (see `relate`).
+    """
+    file = RasterFile(path)
+    if file.dtype.kind not in "iu":
+        raise RasterError(
+            f"{path}: holds {file.dtype}, expected integer class codes; convert it with gdal_translate -ot Byte"
+        )
+    if not 1 <= band <= file.count:
+        raise RasterError(f"{path}: has {file.count} band(s), no band {band}; choose another band")
+    way = relate(file, grid_of_geobox(geobox), name)
+    load = ClassWindows(file, way, band)
+    return xr.Variable(("y", "x"), lazy(WindowedArray(tuple(geobox.shape), np.uint8, load)))

@@ -1,0 +1,284 @@
+"""Mask: the quality class of every pixel, from a product's layer, from a file, or by Sunbreak's own rule."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from sunbreak import cloud_rule
+from sunbreak.bands import RADAR_PIXEL_SPACING
+from sunbreak.errors import OptionError, QualityError
+from sunbreak.geotiff import failing_as
+from sunbreak.legend import SCL_TO_QUALITY, Quality
+from sunbreak.scene import window as load
+from sunbreak.steps import align
+from sunbreak.tiles import Window, blocks
+from sunbreak.work import Bar
+
+RULE_PIXEL: Final = 20.0
+"""Pixel size in m at which the rule looks for clouds."""
+WORDS: Final[dict[str, Quality]] = {
+    "nodata": Quality.NODATA,
+    "clear": Quality.CLEAR,
+    "thin": Quality.THIN_CLOUD,
+    "thick": Quality.THICK_CLOUD,
+    "shadow": Quality.SHADOW,
+}
+OWN_CODES: Final[dict[int, Quality]] = {int(code): code for code in Quality}
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """Where the quality classes come from."""
+
+    quality: str | Path | None = None
+    """Class raster of the scene; None means Sunbreak's own rule."""
+    quality_map: str | None = None
+    """What the raster's codes mean: `scl`, or pairs such as `1=thick,2=thin`; None means Sunbreak's own codes."""
+    buffer: int = 4
+    """Pixels by which cloud and shadow grow into clear surroundings."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.buffer <= 500:
+            raise OptionError(f"--buffer {self.buffer}: must lie between 0 and 500 pixels")
+        if self.quality_map is not None and self.quality is None:
+            raise OptionError("--quality-map explains the codes of --quality FILE, which is not given")
+
+
+QualityOf = Callable[[Window], np.ndarray]
+"""Quality classes of a window of the scene, before growing."""
+
+
+def parse_map(text: str | None) -> dict[int, Quality]:
+    """Read what the codes of a quality file mean.
+
+    Args:
+        text: `scl`, pairs such as `0=clear,1=thick,2=thin,3=shadow,255=nodata`, or None for Sunbreak's own codes.
+
+    Returns:
+        Quality class of each code.
+
+    Raises:
+        OptionError: A pair or a class name cannot be read.
+
+    Example:
+        >>> parse_map("0=clear,1=thick")[1]
+        <Quality.THICK_CLOUD: 3>
+    """
+    if text is None:
+        return dict(OWN_CODES)
+    if text.strip().lower() == "scl":
+        return dict(SCL_TO_QUALITY)
+    codes: dict[int, Quality] = {}
+    for pair in text.split(","):
+        code, _, word = (part.strip() for part in pair.partition("="))
+        if not code.isdigit() or word.lower() not in WORDS:
+            raise OptionError(
+                f"--quality-map {text!r}: {pair!r} is not CODE=CLASS with CLASS one of {', '.join(WORDS)}"
+            )
+        codes[int(code)] = WORDS[word.lower()]
+    return codes
+
+
+def mask(
+    scene: xr.Dataset, *, options: MaskOptions | None = None, folder: Path | None = None, progress: bool = False
+) -> xr.Dataset:
+    """Add the quality class of every pixel to a scene.
+
+    Args:
+        scene: A scene; a `quality` variable it may hold already is taken as it is and only grown.
+        options: Where the classes come from.
+        folder: Keep the classes in an unnamed file there instead of in memory, for scenes of any size.
+        progress: Show a progress bar on a terminal.
+
+    Returns:
+        The scene with `quality`, (y, x), uint8.
+
+    Raises:
+        QualityError: The quality file holds codes that nobody has explained.
+        OptionError: Blue, green or red is missing and no quality file is given.
+    """
+    options = options or MaskOptions()
+    shape = (scene.sizes["y"], scene.sizes["x"])
+    source = quality_source(scene, options)
+    quality = np.empty(shape, np.uint8) if folder is None else _unnamed_file(folder, shape)
+    with Bar(shape, "masking", shown=progress) as bar:
+        for block in blocks(shape):
+            quality[block.rows, block.cols] = grown_window(source, block, shape, options.buffer)
+            bar.advance(block)
+    return scene.assign(quality=(("y", "x"), quality))
+
+
+def _unnamed_file(folder: Path, shape: tuple[int, int]) -> np.ndarray:
+    with failing_as(folder), tempfile.TemporaryFile(dir=folder) as file:
+        # a full disk shall be an error here, not a bus error when the first page is written back
+        os.posix_fallocate(file.fileno(), 0, shape[0] * shape[1])
+        return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+def quality_source(scene: xr.Dataset, options: MaskOptions) -> QualityOf:
+    """Choose where quality comes from: the file, the scene's own layer, or the rule.
+
+    Args:
+        scene: A scene.
+        options: Where the classes come from.
+
+    Returns:
+        A function from windows to quality classes, not yet grown.
+    """
+    if options.quality is not None:
+        given = _from_file(scene, Path(options.quality), parse_map(options.quality_map))
+    elif "quality" in scene:
+        given = lambda window: load(scene, "quality", window.rows, window.cols)  # noqa: E731 - the short of it
+    else:
+        return _from_rule(scene)
+
+    def window_of(window: Window) -> np.ndarray:
+        has_data = np.isfinite(load(scene, "optical", window.rows, window.cols)).any(axis=0)
+        return np.where(has_data, given(window), np.uint8(Quality.NODATA))
+
+    return window_of
+
+
+def grown_window(source: QualityOf, window: Window, shape: tuple[int, int], buffer: int) -> np.ndarray:
+    """Quality of a window with cloud and shadow grown into their clear surroundings.
+
+    Args:
+        source: Quality before growing.
+        window: The window.
+        shape: Height and width of the scene.
+        buffer: Pixels to grow by.
+
+    Returns:
+        (y, x), uint8.
+    """
+    wide = window.grown(buffer, shape)
+    return grow(source(wide), buffer)[window.inside(wide)]
+
+
+def grow(quality: np.ndarray, buffer: int) -> np.ndarray:
+    """Grow cloud and shadow into clear pixels.
+
+    Args:
+        quality: Quality classes, (y, x), uint8.
+        buffer: Distance in pixels.
+
+    Returns:
+        Quality classes; a clear pixel closer to a cloud or shadow than `buffer` takes the class of the nearest kind,
+        thick cloud before thin cloud before shadow.
+
+    Example:
+        >>> grow(np.array([[1, 1, 1, 3]], np.uint8), 1).tolist()
+        [[1, 1, 3, 3]]
+    """
+    if buffer == 0:
+        return quality
+    reach = np.arange(-buffer, buffer + 1)
+    disk = np.hypot(reach[:, np.newaxis], reach) <= buffer
+    grown = quality.copy()
+    for code in (Quality.SHADOW, Quality.THIN_CLOUD, Quality.THICK_CLOUD):
+        kind = quality == code
+        if kind.any():
+            grown[_dilated(kind, disk) & (quality == Quality.CLEAR)] = code
+    return grown
+
+
+def _dilated(mask: np.ndarray, disk: np.ndarray) -> np.ndarray:
+    if disk.shape[0] <= 11:
+        small: np.ndarray = ndimage.binary_dilation(mask, disk)
+        return small
+    far: np.ndarray = ndimage.distance_transform_edt(~mask) <= disk.shape[0] // 2
+    return far
+
+
+def _from_file(scene: xr.Dataset, path: Path, meaning: Mapping[int, Quality]) -> QualityOf:
+    layer = align.warp_classes(path, scene.odc.geobox)
+    table = np.full(256, -1, np.int16)
+    table[255] = Quality.NODATA  # outside of the file, or its own nodata
+    for code, quality in meaning.items():
+        if code > 255:
+            raise OptionError(f"--quality-map: code {code} does not fit a class raster of 8 bits")
+        table[code] = quality
+
+    def window_of(window: Window) -> np.ndarray:
+        codes = np.asarray(layer[window.rows, window.cols])
+        quality = table[codes]
+        if (quality < 0).any():
+            unknown = sorted({int(code) for code in np.unique(codes[quality < 0])})
+            raise QualityError(
+                f"{path}: holds the codes {unknown}, which are not explained; pass --quality-map CODE=CLASS,…"
+            )
+        found: np.ndarray = quality.astype(np.uint8)
+        return found
+
+    return window_of
+
+
+def _from_rule(scene: xr.Dataset) -> QualityOf:
+    bands = [str(name) for name in scene["band"].values]
+    missing = [name for name in cloud_rule.NEEDED if name not in bands]
+    if missing:
+        raise OptionError(f"bands {', '.join(missing)} are needed to find clouds; give the mask with --quality FILE")
+    pixel = pixel_size(scene)
+    step = max(1, round(RULE_PIXEL / pixel))
+    sun = cloud_rule.SunGeometry(scene.attrs.get("sun_azimuth"), scene.attrs.get("sun_elevation"))
+    shape = (scene.sizes["y"], scene.sizes["x"])
+    halo = step * (int(max(sun.reach(), cloud_rule.SURROUNDINGS) / (pixel * step)) + 8)
+
+    def window_of(window: Window) -> np.ndarray:
+        aligned = Window(window.top // step * step, window.left // step * step, 0, 0)
+        height, width = window.rows.stop - aligned.top, window.cols.stop - aligned.left
+        wide = Window(aligned.top, aligned.left, -(-height // step) * step, -(-width // step) * step).grown(halo, shape)
+        optical = load(scene, "optical", wide.rows, wide.cols)
+        coarse = cloud_rule.classify(_averaged(optical, step), bands, scene.attrs["level"], pixel * step, sun)
+        fine = coarse.repeat(step, axis=0).repeat(step, axis=1)[: wide.height, : wide.width]
+        rows, cols = window.inside(wide)
+        quality: np.ndarray = fine[rows, cols].copy()
+        valid = np.isfinite(optical[:, rows, cols]).any(axis=0)
+        quality[~valid] = Quality.NODATA
+        # a coarse pixel without data beside a fine one with data: the swath's edge is clear until proven otherwise
+        quality[valid & (quality == Quality.NODATA)] = Quality.CLEAR
+        return quality
+
+    return window_of
+
+
+def pixel_size(scene: xr.Dataset) -> float:
+    """Pixel size of a scene in m; 10 m without georeferencing.
+
+    Args:
+        scene: A scene.
+
+    Returns:
+        The mean of both sides of a pixel; degrees are taken as 111,320 m.
+    """
+    geobox = scene.odc.geobox
+    if geobox.crs is None:
+        return float(RADAR_PIXEL_SPACING)
+    affine = geobox.affine
+    side = float(np.sqrt(abs(affine.determinant)))
+    if geobox.crs.geographic:
+        latitude = (affine * (geobox.width / 2, geobox.height / 2))[1]
+        return float(side * 111_320.0 * np.sqrt(max(np.cos(np.radians(latitude)), 0.01)))
+    return side
+
+
+def _averaged(optical: np.ndarray, step: int) -> np.ndarray:
+    """Means over step x step pixels, the last ones over what there is; NaN only where all are."""
+    height, width = optical.shape[1:]
+    pad = ((0, 0), (0, -height % step), (0, -width % step))
+    padded = np.pad(optical, pad, constant_values=np.nan)
+    cells = padded.reshape(padded.shape[0], padded.shape[1] // step, step, padded.shape[2] // step, step)
+    valid = np.isfinite(cells)
+    count = valid.sum(axis=(2, 4))
+    total = np.where(valid, cells, 0).sum(axis=(2, 4))
+    mean: np.ndarray = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    return mean

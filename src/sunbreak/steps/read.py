@@ -1,0 +1,108 @@
+"""Read an optical file, and a radar file of the same place, into a scene whose pixels are read when asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from pathlib import Path
+from typing import Any, Unpack
+
+import xarray as xr
+from affine import Affine
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+
+from sunbreak.backscatter import understand_radar
+from sunbreak.crop import bounds_of_geojson, crop_window
+from sunbreak.errors import OptionError, SunbreakWarning
+from sunbreak.lazy import lazy
+from sunbreak.metadata import days_between, from_tags, merge
+from sunbreak.optical import optical_array, understand_optical
+from sunbreak.pixelmap import Grid, compose
+from sunbreak.product_names import from_name
+from sunbreak.raster import RasterFile
+from sunbreak.read_options import ReadFields, ReadOptions
+from sunbreak.scene import make_scene
+from sunbreak.steps.align import RADAR_DAYS, align_radar, grid_of
+
+__all__ = ["ReadFields", "ReadOptions", "read"]
+
+
+def read(
+    optical: str | Path,
+    radar: str | Path | None = None,
+    *,
+    options: ReadOptions | None = None,
+    **fields: Unpack[ReadFields],
+) -> xr.Dataset:
+    """Read one scene.
+
+    Args:
+        optical: Sentinel-2 image, one GeoTIFF or JPEG 2000 file with all bands: DN or reflectance.
+        radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid; None for none.
+        options: What the user knows better than the files.
+        fields: The fields of `ReadOptions` as keywords, instead of `options`.
+
+    Returns:
+        The scene (see `sunbreak.scene`) on the grid of the optical file; pixels are read when asked for.
+
+    Raises:
+        OptionError: An option's value is impossible.
+        RasterError: A file cannot be read.
+        RadiometryError: Level, offset, bands or radar units are unknown or contradictory; pass the option it names.
+        GeometryError: The files do not lie on the same place.
+
+    Warns:
+        SunbreakWarning: Radar and optical are more than 12 days apart.
+    """
+    if fields:
+        if options is not None:
+            raise OptionError(f"give options or {', '.join(fields)}, not both")
+        options = ReadOptions(**fields)
+    options = options or ReadOptions()
+    image = understand_optical(RasterFile(optical), options)
+    whole = grid_of(image.file)
+    window = _window(whole, options, str(optical))
+    grid = _cropped(whole, window)
+    arrays: dict[str, Any] = {"optical": lazy(optical_array(image, window))}
+    facts: dict[str, Any] = {"datetime": image.told.datetime, "optical_path": str(optical)}
+    if radar is not None:
+        file = RasterFile(radar)
+        arrays |= _radar_arrays(file, grid, str(optical), options)
+        told = merge([*from_tags(file.tags | file.imagery_tags, radar), *from_name(radar, "sentinel-1")], radar)
+        days = days_between(image.told.datetime, told.datetime)
+        facts |= {"radar_path": str(radar), "radar_datetime": told.datetime, "radar_days": days}
+        if days is not None and days > RADAR_DAYS:
+            message = f"{radar}: was taken {days:.0f} days from {optical}; fields and water may have changed between"
+            warnings.warn(message, SunbreakWarning, stacklevel=2)
+    crs = None if grid.crs is None else CRS(grid.crs)
+    return make_scene(
+        **arrays,
+        bands=image.bands,
+        level=image.level,
+        geobox=GeoBox(grid.shape, grid.affine, crs),
+        encoding=image.encoding,
+        **facts,
+        sun_azimuth=image.told.sun_azimuth,
+        sun_elevation=image.told.sun_elevation,
+        platform=image.told.platform,
+        georeferenced=grid.crs is not None,
+    )
+
+
+def _radar_arrays(file: RasterFile, grid: Grid, name: str, options: ReadOptions) -> dict[str, Any]:
+    storage = understand_radar(file, units=options.radar_units, pols=options.radar_bands)
+    return {"radar": lazy(align_radar(file, storage, grid, name)), "pols": storage.pols}
+
+
+def _window(grid: Grid, options: ReadOptions, name: str) -> tuple[slice, slice]:
+    bounds = bounds_of_geojson(options.aoi) if options.aoi is not None else options.bbox
+    return (slice(0, grid.shape[0]), slice(0, grid.shape[1])) if bounds is None else crop_window(grid, bounds, name)
+
+
+def _cropped(grid: Grid, window: tuple[slice, slice]) -> Grid:
+    rows, cols = window
+    shape = rows.stop - rows.start, cols.stop - cols.start
+    return dataclasses.replace(
+        grid, affine=compose(grid.affine, Affine.translation(cols.start, rows.start)), shape=shape
+    )

@@ -1,0 +1,211 @@
+"""Write: the product of a scene as Cloud Optimized GeoTIFFs with a STAC item and a preview, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import pystac
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from sunbreak import preview, stac
+from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
+from sunbreak.geotiff import RasterSpec, StagedFolder, failing_as
+from sunbreak.legend import QUALITY_LEGEND, SOURCE_LEGEND, Source
+from sunbreak.metadata import Metadata, to_tags
+from sunbreak.radiometry import encode, is_reflectance
+from sunbreak.steps.restore import RestoredBlock
+from sunbreak.tiles import blocks
+
+ITEM: Final = "item.json"
+"""Written last: it exists if and only if the product is whole."""
+
+
+class ProductWriter:
+    """Streams the blocks of one product to its folder.
+
+    Use as a context manager: leaving it without `publish` leaves nothing behind.
+    """
+
+    def __init__(self, out: str | Path, scene: xr.Dataset, *, overwrite: bool = False) -> None:
+        """Prepare the folder; nothing is touched before `with`.
+
+        Args:
+            out: Folder of the product.
+            scene: The scene or product whose grid, bands and encoding the files take.
+            overwrite: Replace a finished product.
+        """
+        variable = "optical" if "optical" in scene else "reflectance"
+        self._stage = StagedFolder(out, overwrite=overwrite, marker=ITEM)
+        self._geobox: GeoBox = scene.odc.geobox
+        self._bands = [str(name) for name in scene["band"].values]
+        self._encoding: Mapping[str, Any] = scene[variable].encoding
+        self._scene = scene
+
+    def __enter__(self) -> ProductWriter:
+        self._stage.__enter__()
+        self._reflectance = self._stage.create("reflectance.tif", self._reflectance_spec())
+        self._quality = self._stage.create(
+            "quality.tif",
+            RasterSpec(
+                self._geobox,
+                2,
+                "uint8",
+                nodata=0,
+                descriptions=("quality", "source"),
+                colors={code: entry.color for code, entry in QUALITY_LEGEND.items()},
+            ),
+        )
+        self._uncertainty = self._stage.create(
+            "uncertainty.tif",
+            RasterSpec(
+                self._geobox,
+                len(self._bands),
+                "uint16",
+                nodata=UNCERTAINTY_NODATA,
+                descriptions=tuple(self._bands),
+                scale=UNCERTAINTY_SCALE,
+                offset=0.0,
+            ),
+        )
+        return self
+
+    def _reflectance_spec(self) -> RasterSpec:
+        stored = self._encoding
+        told = self._scene.attrs
+        metadata = Metadata(
+            level=told["level"],
+            offset=None if is_reflectance(stored) else stored["offset"],
+            datetime=told.get("datetime"),
+            sun_azimuth=told.get("sun_azimuth"),
+            sun_elevation=told.get("sun_elevation"),
+            platform=told.get("platform"),
+        )
+        scales, offsets = stored.get("scales"), stored.get("offsets")
+        return RasterSpec(
+            self._geobox,
+            len(self._bands),
+            stored["dtype"],
+            nodata=stored["nodata"],
+            descriptions=tuple(self._bands),
+            scale=scales[0] if scales else None,
+            offset=offsets[0] if offsets else None,
+            tags={**_kept(stored.get("tags", {})), **to_tags(metadata)},
+        )
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for files that nobody keeps, on the disk of the product."""
+        return self._stage.staging
+
+    def write(self, block: RestoredBlock) -> None:
+        """Write one block; the order of blocks does not matter.
+
+        Args:
+            block: From `restore_blocks`.
+
+        Raises:
+            OutputError: The disk is full or the write failed.
+        """
+        top, left = block.window.top, block.window.left
+        measured = encode(block.reflectance, self._encoding)
+        restored = encode(block.reflectance, self._encoding, clip=not is_reflectance(self._encoding))
+        changed = block.source > Source.MEASURED
+        self._reflectance.write(np.where(changed, restored, measured), top, left)
+        self._quality.write(np.stack([block.quality, block.source]), top, left)
+        sigma = np.clip(np.rint(block.uncertainty / UNCERTAINTY_SCALE), 0, UNCERTAINTY_NODATA - 1)
+        coded = np.where(np.isfinite(block.uncertainty), sigma, UNCERTAINTY_NODATA).astype(np.uint16)
+        self._uncertainty.write(coded, top, left)
+
+    def publish(self, attrs: Mapping[str, Any], cloudy: np.ndarray | None = None) -> pystac.Item:
+        """Turn the blocks into COGs, add preview and STAC item, verify all, and give them their final names.
+
+        Args:
+            attrs: Attributes of the product for the item, see `steps.restore.facts`.
+            cloudy: The cloudy picture for the preview, see `preview.scene_colours`.
+
+        Returns:
+            The STAC item.
+
+        Raises:
+            OutputError: Writing or verifying failed.
+        """
+        files = self._stage.finish()
+        folder = self._stage.staging
+        with failing_as(self._stage.out):
+            picture = preview.render_product(folder, self._bands, self._encoding, cloudy)
+            preview.write_png(picture, folder / "preview.png")
+            item = stac.make_item(self._stage.out, self._geobox, attrs, self._assets(files, folder / "preview.png"))
+            item.set_self_href(str(self._stage.out / ITEM))
+            item.save_object(include_self_link=False, dest_href=str(folder / ITEM))
+        self._stage.publish()
+        return item
+
+    def _assets(self, files: Mapping[str, Path], picture: Path) -> dict[str, pystac.Asset]:
+        stored = self._encoding
+        nodata = stored["nodata"]
+        fields = {"data_type": stored["dtype"], "nodata": "nan" if nodata is not None and np.isnan(nodata) else nodata}
+        if not is_reflectance(stored):
+            scale = 1 / stored["quantification"]
+            fields |= {"raster:scale": scale, "raster:offset": stored["offset"] * scale}
+        sigma = {"data_type": "uint16", "nodata": UNCERTAINTY_NODATA, "raster:scale": UNCERTAINTY_SCALE}
+        classes = [stac.class_band("quality", QUALITY_LEGEND), stac.class_band("source", SOURCE_LEGEND)]
+        described = {
+            "reflectance": (
+                "Restored reflectance",
+                ["data", "reflectance"],
+                stac.reflectance_bands(self._bands, fields),
+            ),
+            "quality": ("Quality class and source of every pixel", ["data-mask", "metadata"], classes),
+            "uncertainty": (
+                "1-sigma error of restored reflectance",
+                ["metadata"],
+                stac.reflectance_bands(self._bands, sigma),
+            ),
+        }
+        assets = {
+            key: stac.raster_asset(files[f"{key}.tif"], title, roles, bands)
+            for key, (title, roles, bands) in described.items()
+        }
+        title = "Cloudy, restored, quality, uncertainty"
+        assets["preview"] = stac.raster_asset(picture, title, ["overview", "thumbnail"], [])
+        return assets
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stage.__exit__(kind, error, trace)
+
+
+def _kept(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags of the input that still hold for the product; GDAL writes the others itself."""
+    gone = ("AREA_OR_POINT", "TIFFTAG_", "STATISTICS_", "OVR_")
+    return {key: value for key, value in tags.items() if not key.startswith(gone)}
+
+
+def write(product: xr.Dataset, out: str | Path, *, overwrite: bool = False) -> pystac.Item:
+    """Write a product that is in memory.
+
+    Args:
+        product: From `restore`.
+        out: Folder to write; made if it does not exist.
+        overwrite: Replace a finished product.
+
+    Returns:
+        The STAC item of the product.
+
+    Raises:
+        ProductExistsError: The folder already holds a finished product.
+        OutputError: The disk is full, or a file did not survive its verification; nothing is left half-written.
+    """
+    shape = (product.sizes["y"], product.sizes["x"])
+    names = ("reflectance", "uncertainty", "quality", "source")
+    with ProductWriter(out, product, overwrite=overwrite) as writer:
+        for window in blocks(shape):
+            parts = [np.asarray(product[name].isel(y=window.rows, x=window.cols).data) for name in names]
+            writer.write(RestoredBlock(window, *parts))
+        return writer.publish(product.attrs)
