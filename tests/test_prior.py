@@ -64,7 +64,7 @@ def test_local_regressions_follow_a_scene_whose_parts_differ():
     radar = np.stack([ndimage.gaussian_filter(rng.standard_normal(shape), 6) * 40 - 11, np.full(shape, -17.0)])
     sign = np.where(np.arange(shape[1]) < shape[1] // 2, 1.0, -1.0)
     truth = (0.2 + 0.02 * sign * (radar[:1] + 11)).astype(np.float32)
-    regression, features, _ = fitted(truth, radar.astype(np.float32), np.ones(shape, bool))
+    regression, _, _ = fitted(truth, radar.astype(np.float32), np.ones(shape, bool))
     left, right = regression.slopes[0, 0, 1:7:2, 0].sum(), regression.slopes[0, -1, 1:7:2, 0].sum()
     assert left > 0.01
     assert right < -0.01

@@ -41,8 +41,8 @@ def _out(parser: ArgumentParser, what: str) -> None:
 
 def _restore_parser() -> ArgumentParser:
     parser = _parser("Restore the surface under cloud and shadow of one Sentinel-2 scene; clear pixels stay untouched.")
-    parser.add_argument("optical", type=Path, metavar="S2", help="Sentinel-2 GeoTIFF, L1C or L2A")
-    parser.add_argument("--radar", type=Path, metavar="S1", help="Sentinel-1 GeoTIFF (VV, VH) of the same place")
+    parser.add_argument("optical", metavar="S2", help="Sentinel-2 GeoTIFF, L1C or L2A")
+    parser.add_argument("--radar", metavar="S1", help="Sentinel-1 GeoTIFF (VV, VH) of the same place")
     _out(parser, "folder of the product")
     parser.add_argument("--model", default="scene-prior", metavar="NAME", help="see `sunbreak models`; or MODEL.onnx")
     reading = parser.add_argument_group("what the files do not say")
@@ -52,12 +52,12 @@ def _restore_parser() -> ArgumentParser:
     )
     reading.add_argument("--bands", metavar="LIST", help="names of the bands, B02,B03,...; - leaves one out")
     reading.add_argument(
-        "--metadata", type=Path, metavar="FILE", help="SAFE MTD_*.xml or STAC item of the optical scene"
+        "--metadata", metavar="FILE", help="SAFE MTD_*.xml or STAC item of the optical scene"
     )
     reading.add_argument("--radar-units", metavar="dB|power", help="units of the radar file")
     reading.add_argument("--radar-bands", metavar="LIST", help="polarisations of the radar file, for example VH,VV")
     masking = parser.add_argument_group("cloud and shadow")
-    masking.add_argument("--quality", type=Path, metavar="FILE", help="class raster; else Sunbreak finds clouds itself")
+    masking.add_argument("--quality", metavar="FILE", help="class raster; else Sunbreak finds clouds itself")
     masking.add_argument(
         "--quality-map", metavar="MAP", help="codes of that raster: scl, or 1=thick,2=thin,3=shadow,..."
     )
@@ -66,7 +66,7 @@ def _restore_parser() -> ArgumentParser:
     )
     area = parser.add_argument_group("part of the scene")
     area.add_argument("--bbox", type=float, nargs=4, metavar=("W", "S", "E", "N"), help="in degrees")
-    area.add_argument("--aoi", type=Path, metavar="FILE", help="GeoJSON; its bounds are taken")
+    area.add_argument("--aoi", metavar="FILE", help="GeoJSON; its bounds are taken")
     running = parser.add_argument_group("running a model file")
     running.add_argument("--runtime", choices=("auto", "openvino", "onnx"), default="auto", help="what runs it")
     running.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="its arithmetic")
@@ -92,8 +92,8 @@ def _restore(given: Namespace) -> None:
     )  # fmt: skip
     told = item.properties
     print(
-        f"{given.out}: {told['sunbreak:cloud_percent']} % cloud and {told['sunbreak:shadow_percent']} % shadow restored "
-        f"({told['sunbreak:model']}); look at {given.out / 'preview.png'}"
+        f"{given.out}: {told['sunbreak:cloud_percent']} % cloud and {told['sunbreak:shadow_percent']} % shadow "
+        f"restored ({told['sunbreak:model']}); look at {given.out / 'preview.png'}"
     )
 
 

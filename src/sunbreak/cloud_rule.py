@@ -39,13 +39,13 @@ EDGE_HAZE: Final = 0.01
 EDGE_REACH: Final = 80.0
 """within this distance in m."""
 
-SHADOW_DARKENING: Final = 0.62
+SHADOW_DARKENING: Final = 0.75
 """Near infrared of a shaded pixel is below this share of the clear surroundings."""
-SHADOW_CEILING: Final = 0.24
+SHADOW_CEILING: Final = 0.3
 """and never above this reflectance."""
 WATER_RATIO: Final = 1.0
 """Green above this many times the near infrared means water, dark of its own."""
-SURROUNDINGS: Final = 1000.0
+SURROUNDINGS: Final = 1500.0
 """Radius in m of the clear surroundings that a shadow is compared with."""
 MAX_CLOUD_HEIGHT: Final = 3000.0
 """Height in m above ground up to which a cloud's shadow is looked for."""

@@ -70,7 +70,8 @@ def failing_as(path: Path) -> Iterator[None]:
         OutputError: Whenever the body fails with an operating-system or raster error.
     """
     try:
-        yield
+        with rasterio.Env():  # without it GDAL and libtiff print their errors themselves
+            yield
     except (OSError, RasterioError, rasterio._err.CPLE_BaseError) as error:
         raise OutputError(f"{path}: writing failed ({_reason(path, error)}); nothing was left half-written") from error
 

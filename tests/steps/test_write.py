@@ -81,7 +81,7 @@ def test_the_product_is_stored_like_its_input(tmp_path, dtype, offset, quantific
 
 
 def test_dark_restored_values_do_not_become_nodata(tmp_path):
-    scene, truth, cloud = cloudy_scene(bands=["B02", "B03", "B04", "B11"], level="L2A")
+    scene, _, cloud = cloudy_scene(bands=["B02", "B03", "B04", "B11"], level="L2A")
     scene.optical.values[3] = np.where(cloud, 0.8, 0.0001)
     scene.optical.encoding["offset"] = 0
     write(restore(scene), tmp_path / "out")
@@ -139,7 +139,7 @@ def test_writing_twice_needs_permission(written):
 
 
 def test_the_preview_shows_restored_quality_and_uncertainty(written):
-    product, out, cloud = written
+    _, out, cloud = written
     with rasterio.open(preview(out, out.parent / "again.png")) as file:
         picture = file.read()
     height, width = cloud.shape

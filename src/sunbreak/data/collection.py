@@ -1,4 +1,4 @@
-"""A collection: a folder of small real images with a manifest, as triplets or as clear images under simulated clouds."""
+"""A collection: a folder of small real images with a manifest, as triplets or under simulated clouds."""
 
 from __future__ import annotations
 

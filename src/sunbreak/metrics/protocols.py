@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sunbreak.errors import OptionError
+from sunbreak.metrics.regions import Region
 from sunbreak.metrics.structure import SsimWindow
 
 Metric = Literal["psnr", "ssim", "sam", "mae", "rmse"]
@@ -48,6 +49,8 @@ class Protocol:
     """Bring the cosine into -1..1; without, an image with equal spectra may have no SAM."""
     sam_of_zero: float = math.nan
     """Angle in degrees of a spectrum that is zero in all bands; NaN leaves the image without SAM."""
+    regions: tuple[Region, ...] = ("all",)
+    """Parts of the image that are scored if nobody asks for others."""
     ssim_by_region: bool = False
     """SSIM is defined on parts of the image, as the mean of the full image's map."""
 
@@ -67,6 +70,7 @@ PROTOCOLS: Final[dict[str, Protocol]] = {
             ssim=SsimWindow(border="cut"),
             mse_floor=1e-10,
             sam_of_zero=90.0,
+            regions=("cloud", "shadow", "all"),
             ssim_by_region=True,
         ),
         Protocol(

@@ -21,7 +21,7 @@ from odc.geo.geobox import GeoBox
 from sunbreak.bands import DN_MAX, DN_MIN, DN_NODATA, QUANTIFICATION, RADAR_BANDS
 from sunbreak.geotiff import BLOCK, RasterSpec, RasterWriter, StagedFolder
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, LegendEntry, Quality
-from sunbreak.progress import Bar
+from sunbreak.work import Bar
 from sunbreak.simulate.noise import Floats
 from sunbreak.simulate.scene import SimulatedWindow, simulate
 from sunbreak.simulate.spec import SceneSpec

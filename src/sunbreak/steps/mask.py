@@ -135,7 +135,7 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> QualityOf:
         A function from windows to quality classes, not yet grown.
     """
     if options.quality is not None:
-        given = _from_file(scene, Path(options.quality), parse_map(options.quality_map))
+        given = _from_file(scene, options.quality, parse_map(options.quality_map))
     elif "quality" in scene:
         given = lambda window: load(scene, "quality", window.rows, window.cols)  # noqa: E731 - the short of it
     else:
@@ -199,7 +199,7 @@ def _dilated(mask: np.ndarray, disk: np.ndarray) -> np.ndarray:
     return far
 
 
-def _from_file(scene: xr.Dataset, path: Path, meaning: Mapping[int, Quality]) -> QualityOf:
+def _from_file(scene: xr.Dataset, path: str | Path, meaning: Mapping[int, Quality]) -> QualityOf:
     layer = align.warp_classes(path, scene.odc.geobox)
     table = np.full(256, -1, np.int16)
     table[255] = Quality.NODATA  # outside of the file, or its own nodata

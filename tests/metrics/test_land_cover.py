@@ -1,0 +1,53 @@
+import math
+
+import numpy as np
+import pytest
+
+from sunbreak.errors import GeometryError, OptionError
+from sunbreak.legend import LAND_COVER_LEGEND
+from sunbreak.metrics import confusion, iou, mean_iou
+
+CODES = np.array(list(LAND_COVER_LEGEND), np.uint8)
+
+
+@pytest.fixture
+def maps():
+    rng = np.random.default_rng(0)
+    target = rng.choice(CODES, (30, 40))
+    prediction = np.where(rng.random(target.shape) < 0.6, target, rng.choice(CODES, target.shape))
+    target[:3] = 255
+    return prediction, target
+
+
+def test_equals_torchmetrics(maps):
+    torch = pytest.importorskip("torch", reason="torchmetrics is the oracle")
+    classification = pytest.importorskip("torchmetrics.functional.classification")
+    place = np.full(256, -1)
+    place[CODES] = np.arange(len(CODES))
+    one, other = (torch.from_numpy(place[image]) for image in maps)
+    oracle = classification.multiclass_jaccard_index(one, other, num_classes=len(CODES), ignore_index=-1)
+    assert mean_iou(*maps) == pytest.approx(float(oracle), abs=1e-6)
+
+
+def test_equals_sets(maps):
+    target = maps[1]
+    ratios = iou(confusion(*maps))
+    for code, ratio in zip(CODES, ratios, strict=True):
+        one, other = ((image == code) & (target != 255) for image in maps)
+        assert ratio == pytest.approx((one & other).sum() / (one | other).sum())
+
+
+def test_unmapped_prediction_counts_against_the_class():
+    assert mean_iou([10, 255], [10, 10]) == 0.5
+
+
+def test_identity_and_nothing():
+    assert mean_iou(CODES, CODES) == 1.0
+    assert math.isnan(mean_iou([10], [255]))
+
+
+def test_foreign_codes_and_shapes_are_refused():
+    with pytest.raises(OptionError, match=r"prediction holds codes \[7\]"):
+        mean_iou([7], [10])
+    with pytest.raises(GeometryError, match="shapes"):
+        mean_iou([10], [10, 20])

@@ -1,0 +1,174 @@
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import sunbreak
+from sunbreak.data import open_data
+from sunbreak.errors import OptionError, QualityError
+from sunbreak.evaluation import ALWAYS, EvaluationOptions, evaluate
+from sunbreak.legend import Source
+from sunbreak.metrics import get_protocol, score
+
+DATA = "simulated:n=2,size=96,cover=0.5"
+
+
+def stand_in(value=0.2, sigma=0.1, source=Source.SCENE_PRIOR, fails=(), gap=False):
+    """A restorer that paints one reflectance over what is not clear."""
+
+    def restorer(scene, model):
+        if model in fails:
+            raise QualityError("nothing to restore from")
+        wanted = scene.quality.values > 1
+        reflectance = np.where(wanted, np.float32(value), scene.optical.values)
+        if gap:
+            reflectance[:, np.argwhere(wanted)[0][0], np.argwhere(wanted)[0][1]] = np.nan
+        return xr.Dataset(
+            {
+                "reflectance": (("band", "y", "x"), reflectance),
+                "uncertainty": (("band", "y", "x"), np.where(wanted, sigma, 0.0) * np.ones((len(reflectance), 1, 1))),
+                "quality": scene.quality,
+                "source": (("y", "x"), np.where(wanted, source, Source.MEASURED).astype(np.uint8)),
+            }
+        )
+
+    return restorer
+
+
+def run(models=(), data=DATA, protocol="sunbreak", **options):
+    return evaluate(models, data, protocol=protocol, options=EvaluationOptions(**{"restorer": stand_in(), **options}))
+
+
+def test_trivial_rows_always_stand_first():
+    assert run().models == ALWAYS
+    assert run(["mine", "scene-prior"]).models == (*ALWAYS, "mine")
+
+
+@pytest.mark.parametrize("protocol", ["sunbreak", "uncrtaints", "glfcr"])
+def test_scores_are_those_of_the_metrics_on_the_mask_before_growing(protocol):
+    report = run(protocol=protocol, buffer=8, regions=("cloud", "all"))
+    for sample in open_data(DATA):
+        grown = report.buffer
+        assert grown == 8
+        expected = score(sample.cloudy, sample.clear, sample.quality, get_protocol(protocol), ("cloud",))["cloud"]
+        (row,) = (row for row in report.rows if (row.model, row.patch) == ("cloudy", sample.name))
+        assert row.scores["cloud"] == pytest.approx(expected, nan_ok=True) or row.scores["cloud"] == expected
+    values = {row.scores["cloud"].values for row in report.rows if row.patch == "scene-0"}
+    assert len(values) == 1  # the same pixels for all models
+
+
+def test_buffer_reaches_the_model_only():
+    seen = []
+
+    def restorer(scene, model):
+        seen.append(int((scene.quality > 1).sum()))
+        return stand_in()(scene, model)
+
+    none, wide = run(buffer=0, restorer=restorer), run(buffer=8, restorer=restorer)
+    assert seen[4] > seen[0]
+    first, second = (report.summary("cloudy", "raw", "cloud").scores for report in (none, wide))
+    assert first == second
+
+
+def test_header_says_what_makes_scores_comparable():
+    report = run()
+    text = report.text()
+    for words in ("protocol sunbreak", DATA, "split simulated", report.split_hash, f"sunbreak {sunbreak.__version__}"):
+        assert words in "\n".join(text.splitlines()[:2])
+    assert "2 patches in 2 regions" in text
+    assert "fewer than 8 regions: no confidence intervals" in text
+    assert "95 %" not in text
+
+
+def test_table_has_a_row_a_model_and_target():
+    report = run(["mine"])
+    lines = report.text().splitlines()
+    for model in (*ALWAYS, "mine"):
+        assert sum(line.startswith(f"{model} ") for line in lines) >= 4  # cloud and whole image, raw and matched
+    assert any(re.match(r"cloudy +matched +-", line) for line in lines)  # the same date needs no matching
+
+
+def test_coverage_counts_restored_pixels():
+    report = run(restorer=stand_in(sigma=10.0))
+    assert report.summary("mine", "raw", "cloud").coverage.values == 0
+    counted = report.summary("scene-prior", "raw", "cloud").coverage
+    assert counted.shares() == (1.0, 1.0)
+    pixels = sum(int(np.isin(sample.quality, (2, 3)).sum()) for sample in open_data(DATA))
+    assert counted.values == 13 * pixels
+    assert math.isnan(report.summary("cloudy", "raw", "cloud").coverage.shares()[0])
+
+
+def test_what_a_model_cannot_restore_is_scored_as_input_and_noted():
+    report = run(restorer=stand_in(fails=("smooth-fill",)))
+    cloudy, failed = (report.summary(name, "raw", "cloud").scores for name in ("cloudy", "smooth-fill"))
+    assert failed == cloudy
+    assert any("smooth-fill: could not restore, scored as the input, in scene-0, scene-1" in n for n in report.notes)
+
+
+def test_gaps_and_stand_ins_are_noted():
+    report = run(restorer=stand_in(gap=True, source=Source.GLOBAL_REGRESSION))
+    assert math.isfinite(report.summary("scene-prior", "raw", "cloud").scores.psnr)
+    assert "global regression" in report.notes[0]
+    assert "pixels left open" in report.notes[0]
+    assert report.notes[0] in report.text()
+
+
+def test_per_patch_rows():
+    report = evaluate([], DATA, per_patch=True, options=EvaluationOptions(restorer=stand_in()))
+    assert sum("scene-1" in line for line in report.text().splitlines()) == 3 * len(report.regions)
+
+
+def test_patches_with_too_little_to_fit_on_are_set_apart():
+    report = run(data="simulated:n=2,size=64,cover=1")
+    assert all(patch.fit_pixels < 500 for patch in report.patches)
+    assert "to fit on" not in report.text()  # there are no others to set them apart from
+
+
+def test_intervals_from_eight_regions_on():
+    report = run(data="simulated:n=8,size=64")
+    low, high = report.summary("cloudy", "raw", "cloud").interval
+    assert low < report.summary("cloudy", "raw", "cloud").scores.psnr < high
+    assert "95 %" in report.text()
+
+
+def test_json_holds_everything_and_no_nan():
+    report = run(protocol="glfcr")
+    content = json.loads(report.json(), parse_constant=pytest.fail)
+    assert content["split_hash"] == report.split_hash
+    assert content["protocol"]["name"] == "glfcr"
+    assert len(content["rows"]) == len(report.rows)
+    assert content["averages"][0]["sam"] is None
+    assert content["averages"][0]["psnr"] == pytest.approx(report.summary("cloudy", "raw", "all").scores.psnr)
+
+
+def test_models_of_the_package_beat_the_input():
+    report = evaluate([], DATA)
+    ratios = [report.summary(model, "raw", "cloud").scores.psnr for model in ALWAYS]
+    assert ratios[0] + 3 < min(ratios[1:])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: run(protocol="best"), "protocol 'best' is unknown"),
+        (lambda: run(data="nothing"), "kind 'nothing' is unknown"),
+        (lambda: run(regions=("water",)), "region 'water' is unknown"),
+        (lambda: run(buffer=-1), "buffer -1"),
+        (lambda: evaluate(["no-such-model"], DATA), "no-such-model"),
+    ],
+)
+def test_mistakes_are_named(call, words):
+    with pytest.raises(OptionError) as caught:
+        call()
+    assert words in str(caught.value)
+
+
+def test_real_triplets(collection):
+    report = evaluate([], f"collection:{collection},min_cloud=0.5,max_cloud=0.7", protocol="sunbreak")
+    assert report.summary("cloudy", "matched", "cloud").scores.images == len(report.patches)
+    ratios = [report.summary(model, "raw", "cloud").scores.psnr for model in ALWAYS]
+    assert ratios[0] + 3 < min(ratios[1:])
+    assert ratios[2] > 22
