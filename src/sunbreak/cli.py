@@ -119,22 +119,23 @@ def _simulate(given: Namespace) -> None:
 
 
 def _models_parser() -> ArgumentParser:
-    parser = _parser("List the models that restore scenes.")
+    parser = _parser("List the models that restore scenes, and the baselines they are measured against.")
     parser.add_argument("name", nargs="?", metavar="NAME", help="tell more about one of them")
     return parser
 
 
 def _models(given: Namespace) -> None:
-    from sunbreak.models import RESTORERS
+    from sunbreak.models import BASELINES, RESTORERS
 
+    known = RESTORERS | BASELINES
     if given.name is None:
-        width = max(map(len, RESTORERS))
-        for entry in RESTORERS.values():
+        width = max(map(len, known))
+        for entry in known.values():
             print(f"{entry.name:<{width}}  {entry.summary}")
         return
-    if given.name not in RESTORERS:
-        raise OptionError(f"model {given.name!r}: unknown; one of {', '.join(RESTORERS)}")
-    entry = RESTORERS[given.name]
+    if given.name not in known:
+        raise OptionError(f"model {given.name!r}: unknown; one of {', '.join(known)}")
+    entry = known[given.name]
     print(f"{entry.name}\n  {entry.summary}\n  needs:   {entry.inputs}\n  weights: {entry.weights}")
 
 

@@ -27,13 +27,19 @@ RESTORERS: Final[dict[str, ModelEntry]] = {
             "scene-prior",
             "Radar-to-reflectance regression fitted on the scene's own clear pixels, corrected by what shines through "
             "thin cloud and shadow. The default.",
-            "radar (without it: smooth-fill)",
+            "radar; where there is none, clear pixels around are continued instead",
             "none; a small global regression (Apache-2.0) where too few pixels are clear",
         ),
+    )
+}
+
+BASELINES: Final[dict[str, ModelEntry]] = {
+    entry.name: entry
+    for entry in (
+        ModelEntry("cloudy", "The input as it is; a row of every table of `sunbreak evaluate`.", "nothing", "none"),
         ModelEntry(
             "smooth-fill",
-            "Clear pixels around, smoothly continued, corrected by what shines through thin cloud and shadow. A "
-            "baseline, and the fallback without radar.",
+            "Clear pixels around, smoothly continued; a row of every table of `sunbreak evaluate`.",
             "nothing",
             "none",
         ),

@@ -44,12 +44,11 @@ class Survey:
         return 0 if self.regression is None else int(self.regression.pixels)
 
 
-def survey(scene: xr.Dataset, *, use_radar: bool = True, block: int = BLOCK, progress: bool = False) -> Survey:
+def survey(scene: xr.Dataset, *, block: int = BLOCK, progress: bool = False) -> Survey:
     """Gather the moments of a scene, block by block.
 
     Args:
         scene: A scene with quality.
-        use_radar: Whether the radar is to be regressed on.
         block: Side of a block in pixels, a multiple of `prior.CELL`.
         progress: Show a progress bar.
 
@@ -58,7 +57,7 @@ def survey(scene: xr.Dataset, *, use_radar: bool = True, block: int = BLOCK, pro
     """
     shape = (scene.sizes["y"], scene.sizes["x"])
     bands = scene.sizes["band"]
-    with_radar = use_radar and "radar" in scene
+    with_radar = "radar" in scene
     features = radar_features.count([str(pol) for pol in scene["pol"].values]) if with_radar else 0
     found = Survey(CellMoments(shape, features, bands) if with_radar else None, FillMoments(shape, bands))
     for window in blocks(shape, block):

@@ -9,7 +9,7 @@ from sunbreak.bands import L1C_BANDS, L2A_BANDS
 from sunbreak.data import open_data
 from sunbreak.errors import GeometryError, OptionError, RasterError
 
-COLUMNS = "path sample_id region_id split role level bands units dn_offset quality".split()
+COLUMNS = ["path", "sample_id", "region_id", "split", "role", "level", "bands", "units", "dn_offset", "quality"]
 SIZE = 72
 
 
@@ -133,7 +133,9 @@ def test_simulated_clouds_over_clear_images(made):
     assert not np.array_equal(first.quality, second.quality)
     assert other.clear[0, 0, 0] == pytest.approx(0.1)
     clear = first.quality == 1
-    assert np.array_equal(first.cloudy[:, clear], first.clear[:, clear])
+    # the simulator calls a pixel clear up to a faint veil or penumbra
+    assert np.abs(first.cloudy[:, clear] - first.clear[:, clear]).mean() < 0.02
+    assert np.abs(first.cloudy[:, ~clear] - first.clear[:, ~clear]).mean() > 0.03
     again = next(iter(made.open(",clouds=simulated,draws=2,cover=0.6,seed=4")))
     assert np.array_equal(first.cloudy, again.cloudy)
 

@@ -49,14 +49,14 @@ def test_messages_say_what_is_valid(text, words):
 
 
 def test_simulated_scenes_know_the_truth_and_repeat():
-    data = open_data("simulated:seed=5,n=2,size=64,cover=0.4")
+    data = open_data("simulated:seed=5,n=2,size=96,cover=0.2")
     first, second = data
-    again = next(iter(open_data("simulated:seed=5,n=2,size=64,cover=0.4")))
+    again = next(iter(open_data("simulated:seed=5,n=2,size=96,cover=0.2")))
     assert (first.cloudy == again.cloudy).all()
     assert first.same_date
-    assert first.radar.shape == (2, 64, 64)
+    assert first.radar.shape == (2, 96, 96)
     clear = first.quality == 1
-    assert (first.cloudy[:, clear] == first.clear[:, clear]).all()
+    assert abs(first.cloudy[:, clear] - first.clear[:, clear]).mean() < 0.02
     assert first.region != second.region
 
 

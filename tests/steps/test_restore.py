@@ -13,10 +13,10 @@ def rmse(product, truth, where):
     return float(np.sqrt(((product.reflectance.values - truth)[:, where] ** 2).mean()))
 
 
-@pytest.mark.parametrize("model", ["scene-prior", "smooth-fill"])
-def test_clear_pixels_come_out_bit_identical(model):
-    scene, _, cloud = cloudy_scene()
-    product = restore(scene, model=model)
+@pytest.mark.parametrize("with_radar", [True, False])
+def test_clear_pixels_come_out_bit_identical(with_radar):
+    scene, _, cloud = cloudy_scene(with_radar=with_radar)
+    product = restore(scene)
     np.testing.assert_array_equal(
         product.reflectance.values[:, ~cloud].view(np.uint32), scene.optical.values[:, ~cloud].view(np.uint32)
     )
@@ -28,7 +28,7 @@ def test_clear_pixels_come_out_bit_identical(model):
 
 def test_radar_restores_better_than_filling_and_both_better_than_cloud():
     scene, truth, cloud = cloudy_scene(seed=3)
-    prior, fill = restore(scene), restore(scene, model="smooth-fill")
+    prior, fill = restore(scene), restore(scene.drop_vars("radar"))
     assert rmse(prior, truth, cloud) < 0.75 * rmse(fill, truth, cloud)
     assert rmse(fill, truth, cloud) < 0.1
     assert (prior.source.values[cloud] == Source.SCENE_PRIOR).all()
@@ -207,7 +207,7 @@ def test_float64_reflectance_stays_float64():
 
 def test_unknown_models_and_blocks_are_refused():
     scene, _, _ = cloudy_scene()
-    with pytest.raises(OptionError, match="unknown; one of scene-prior, smooth-fill"):
+    with pytest.raises(OptionError, match="unknown; one of scene-prior"):
         restore(scene, model="magic")
     with pytest.raises(OptionError, match="multiple of 256"):
         RestoreOptions(block=100)

@@ -10,7 +10,7 @@ from sunbreak.metrics.calibration import NORMAL_COVERAGE
 from sunbreak.metrics.interval import MIN_REGIONS
 from sunbreak.metrics.matching import MIN_MATCHED_PIXELS
 from sunbreak.metrics.regions import Region
-from sunbreak.metrics.report import TARGETS, Report
+from sunbreak.metrics.report import TARGETS, Report, Target
 from sunbreak.metrics.score import Scores
 
 MIN_FIT_PIXELS: Final = 500
@@ -64,7 +64,7 @@ def _words(region: Region) -> str:
 def _averages(report: Report, region: Region, names: Collection[str] | None) -> Iterator[str]:
     table = [["model", "target", *COLUMNS, "<1s", "<2s", "PSNR 95 %"]]
     for model in report.models:
-        for target in TARGETS:
+        for target in _targets(report):
             found = report.summary(model, target, region, names)
             if not found.scores.images and target == "matched":
                 table.append([model, target, *[MISSING] * (len(COLUMNS) + 3)])
@@ -75,6 +75,11 @@ def _averages(report: Report, region: Region, names: Collection[str] | None) -> 
             table.append([model, target, *cells, *shares, low_high])
     without = [] if any(row[-1] != MISSING for row in table[1:]) else [-1]
     return _aligned([row[: without[0]] if without else row for row in table])
+
+
+def _targets(report: Report) -> list[Target]:
+    """The targets to show; data of one date have no `matched` one."""
+    return [target for target in TARGETS if target == "raw" or any(row.target == target for row in report.rows)]
 
 
 def _patches(report: Report, region: Region) -> Iterator[str]:
@@ -120,11 +125,9 @@ def _legend(report: Report) -> Iterator[str]:
     )
     one, two = (round(100 * share) for share in NORMAL_COVERAGE)
     yield f"<1s, <2s: percent of errors within one and two sigma, over restored pixels ({one} and {two} expected)."
-    if any(row.target == "matched" for row in report.rows):
+    if "matched" in _targets(report):
         yield (
             "matched: the clear image brought to the input's mean and standard deviation per band over pixels clear in "
             f"both; - below {MIN_MATCHED_PIXELS} such pixels."
         )
-    else:
-        yield "matched: - as the target shows the very scene under the clouds, or too little of it is clear."
     yield f"protocol {report.protocol.name}: {report.protocol.notes} ({report.protocol.source})"

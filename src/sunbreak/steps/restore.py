@@ -160,8 +160,7 @@ def fit_estimator(
     """
     name = str(options.model)
     network = None if name in RESTORERS else _open_network(scene, options)
-    use_radar = name != "smooth-fill"
-    found = survey(scene, use_radar=use_radar, block=options.block, progress=progress)
+    found = survey(scene, block=options.block, progress=progress)
     if found.to_restore == 0:
         return None, found
     first = _scene_estimator(scene, name if network is None else "scene-prior", found)
