@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import sunbreak
+from sunbreak.baselines import smooth_fill
 from sunbreak.data import open_data
 from sunbreak.errors import OptionError, QualityError
 from sunbreak.evaluation import ALWAYS, EvaluationOptions, evaluate
@@ -69,7 +70,7 @@ def test_buffer_reaches_the_model_only():
         return stand_in()(scene, model)
 
     none, wide = run(buffer=0, restorer=restorer), run(buffer=8, restorer=restorer)
-    assert seen[4] > seen[0]
+    assert seen[2] > seen[0]
     first, second = (report.summary("cloudy", "raw", "cloud").scores for report in (none, wide))
     assert first == second
 
@@ -103,10 +104,20 @@ def test_coverage_counts_restored_pixels():
 
 
 def test_what_a_model_cannot_restore_is_scored_as_input_and_noted():
-    report = run(restorer=stand_in(fails=("smooth-fill",)))
-    cloudy, failed = (report.summary(name, "raw", "cloud").scores for name in ("cloudy", "smooth-fill"))
+    report = run(["mine"], restorer=stand_in(fails=("mine",)))
+    cloudy, failed = (report.summary(name, "raw", "cloud").scores for name in ("cloudy", "mine"))
     assert failed == cloudy
-    assert any("smooth-fill: could not restore, scored as the input, in scene-0, scene-1" in n for n in report.notes)
+    assert any("mine: could not restore, scored as the input, in scene-0, scene-1" in n for n in report.notes)
+
+
+def test_smooth_fill_is_that_of_the_baselines_and_fails_without_a_clear_pixel():
+    report = run(buffer=0)
+    for sample, row in zip(open_data(DATA), (row for row in report.rows if row.model == "smooth-fill"), strict=True):
+        filled = smooth_fill(sample.cloudy, sample.quality == 1)
+        rules = get_protocol("sunbreak")
+        assert row.scores["cloud"].psnr == score(filled, sample.clear, sample.quality, rules, ("cloud",))["cloud"].psnr
+    overcast = run(data="simulated:n=1,size=64,cover=1")
+    assert "smooth-fill: could not restore, scored as the input, in scene-0" in overcast.text()
 
 
 def test_gaps_and_stand_ins_are_noted():

@@ -51,9 +51,7 @@ def _restore_parser() -> ArgumentParser:
         "--offset", type=int, metavar="N", help="number added to the DN: -1000 (baseline 04.00 on) or 0"
     )
     reading.add_argument("--bands", metavar="LIST", help="names of the bands, B02,B03,...; - leaves one out")
-    reading.add_argument(
-        "--metadata", metavar="FILE", help="SAFE MTD_*.xml or STAC item of the optical scene"
-    )
+    reading.add_argument("--metadata", metavar="FILE", help="SAFE MTD_*.xml or STAC item of the optical scene")
     reading.add_argument("--radar-units", metavar="dB|power", help="units of the radar file")
     reading.add_argument("--radar-bands", metavar="LIST", help="polarisations of the radar file, for example VH,VV")
     masking = parser.add_argument_group("cloud and shadow")

@@ -17,6 +17,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from sunbreak._version import __version__
+from sunbreak.baselines import smooth_fill
 from sunbreak.data import Sample, open_data
 from sunbreak.errors import OptionError, QualityError, SunbreakWarning
 from sunbreak.legend import Quality, Source
@@ -31,7 +32,9 @@ from sunbreak.steps.restore import restore
 
 CLOUDY: Final = "cloudy"
 """The row of the input as it is."""
-ALWAYS: Final = (CLOUDY, "smooth-fill", "scene-prior")
+SMOOTH_FILL: Final = "smooth-fill"
+"""The row of the clear pixels, smoothly continued, and nothing else."""
+ALWAYS: Final = (CLOUDY, SMOOTH_FILL, "scene-prior")
 """Rows that stand in every table: what a model must beat."""
 
 Restorer = Callable[[xr.Dataset, str], xr.Dataset]
@@ -47,7 +50,8 @@ class EvaluationOptions:
     buffer: int = 4
     """Pixels by which cloud and shadow grow before restoring, as in `sunbreak restore`."""
     restorer: Restorer | None = None
-    """Restores instead of `sunbreak.restore`, for models outside this package."""
+    """Restores instead of `sunbreak.restore`, for models outside this package; never the rows `cloudy` and
+    `smooth-fill`."""
 
     def __post_init__(self) -> None:
         unknown = [region for region in self.regions or () if region not in REGIONS]
@@ -181,14 +185,19 @@ def _targets(sample: Sample) -> Iterator[tuple[Target, npt.NDArray[np.floating]]
 def _answer(name: str, sample: Sample, scene: xr.Dataset, restorer: Restorer) -> _Answer:
     """Run one model on one sample; what it leaves open is the input, and remarked on."""
     nothing = np.zeros(sample.quality.shape, dtype=bool)
+    failed = _Answer(sample.cloudy, None, nothing, "could not restore, scored as the input,")
     if name == CLOUDY:
-        return _Answer(sample.cloudy, None, nothing, "")
+        return failed._replace(remark="")
+    if name == SMOOTH_FILL:
+        clear = np.asarray(scene["quality"].data) == Quality.CLEAR
+        filled = smooth_fill(sample.cloudy, clear)
+        return _Answer(filled, None, ~clear, "") if np.isfinite(filled).all() else failed
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SunbreakWarning)  # the remark below says the same once for all patches
             product = restorer(scene, name)
     except QualityError:
-        return _Answer(sample.cloudy, None, nothing, "could not restore, scored as the input,")
+        return failed
     reflectance, source = np.asarray(product["reflectance"].data), np.asarray(product["source"].data)
     expected = np.isfinite(sample.cloudy) & (sample.quality != Quality.NODATA)
     left_open = bool((~np.isfinite(reflectance) & expected).any())

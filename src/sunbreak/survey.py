@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -14,7 +15,7 @@ from sunbreak.legend import Quality
 from sunbreak.prior import CellMoments
 from sunbreak.scene import window as load
 from sunbreak.tiles import BLOCK, Window, blocks
-from sunbreak.work import Bar, one_blas_thread
+from sunbreak.work import Bar, side_by_side
 
 
 @dataclass
@@ -65,10 +66,10 @@ def survey(scene: xr.Dataset, *, block: int = BLOCK, progress: bool = False) -> 
         found.counts += np.bincount(quality.ravel(), minlength=len(Quality))[: len(Quality)]
     if found.to_restore == 0:
         return found
-    with Bar(shape, "fitting", shown=progress) as bar, one_blas_thread():
-        for window in blocks(shape, block):
-            _add(found, scene, window)
-            bar.advance(window)
+    with Bar(shape, "fitting", shown=progress) as bar:
+        # blocks hold whole cells, so that no two threads add to the same one
+        for _ in side_by_side(partial(_add, found, scene), blocks(shape, block), bar):
+            pass
     return found
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import Final, TypeVar
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from sunbreak.tiles import Window
+
+THREADS: Final = 2
+"""Blocks in work at the same time; each holds about 200 MB with 13 bands."""
+
+Result = TypeVar("Result")
 
 
 class Bar:
@@ -54,3 +63,34 @@ def one_blas_thread() -> threadpool_limits:
         A context manager. Sums then have one order whatever the number of cores, so results do, too.
     """
     return threadpool_limits(1, user_api="blas")
+
+
+def side_by_side(function: Callable[[Window], Result], windows: Iterable[Window], bar: Bar) -> Iterator[Result]:
+    """Work on a few windows at a time, a little ahead of whoever takes the results.
+
+    Args:
+        function: Works on one window, in any thread.
+        windows: The windows.
+        bar: Advances with every result taken.
+
+    Yields:
+        The results, in the order of the windows.
+    """
+    waiting: deque[tuple[Window, Future[Result]]] = deque()
+
+    def taken() -> Result:
+        window, future = waiting.popleft()
+        result = future.result()
+        bar.advance(window)
+        return result
+
+    with one_blas_thread(), ThreadPoolExecutor(THREADS) as pool:
+        try:
+            for window in windows:
+                waiting.append((window, pool.submit(function, window)))
+                if len(waiting) > THREADS:
+                    yield taken()
+            while waiting:
+                yield taken()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -30,7 +30,7 @@ FORM: Final = SpecForm(
         "radar": Option("required", "take only samples with radar, or all, or hide it", ("required", "any", "none")),
         "min_cloud": Option(0.0, "smallest share of cloud in the mask file", low=0.0, high=1.0),
         "max_cloud": Option(1.0, "largest share of cloud in the mask file", low=0.0, high=1.0),
-        "cover": Option(0.5, "share of the sky under simulated cloud", low=0.0, high=1.0),
+        "cover": Option(0.3, "share of the sky under simulated cloud", low=0.0, high=1.0),
         "kind": Option("mixed", "sort of simulated sky", CLOUD_KINDS),
         "draws": Option(1, "simulated skies a clear image", low=1, high=1000),
         "seed": Option(0, "seed of the simulated skies", low=0),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from sunbreak.data import collection, simulated
+from sunbreak.data import collection, simulated, simulated_folder
 from sunbreak.data.sample import SampleSet
 from sunbreak.data.spec import SpecForm, parse_spec
 
-FORMS: Final[dict[str, SpecForm]] = {"collection": collection.FORM, "simulated": simulated.FORM}
+FORMS: Final[dict[str, SpecForm]] = {
+    "collection": collection.FORM,
+    "scene": simulated_folder.FORM,
+    "simulated": simulated.FORM,
+}
 """What a SPEC of every kind may look like."""
 
 
@@ -34,4 +38,6 @@ def open_data(spec: str, *, detector: collection.Detector | None = None) -> Samp
     read = parse_spec(spec, FORMS)
     if read.kind == "simulated":
         return simulated.open_simulated(read)
+    if read.kind == "scene":
+        return simulated_folder.open_folder(read)
     return collection.open_collection(read, detector)

@@ -14,7 +14,7 @@ FORM: Final = SpecForm(
         "seed": Option(0, "seed of the first scene; the others follow", low=0),
         "n": Option(16, "number of scenes", low=1, high=1_000_000),
         "size": Option(256, "height and width in pixels", low=64, high=10_980),
-        "cover": Option(0.5, "share of the sky under cloud", low=0.0, high=1.0),
+        "cover": Option(0.3, "share of the sky under cloud", low=0.0, high=1.0),
         "kind": Option("mixed", "sort of sky", ("mixed", "thin", "thick", "broken", "overcast", "fog")),
         "level": Option("L1C", "processing level", ("L1C", "L2A")),
     },

@@ -21,7 +21,7 @@ from sunbreak.legend import SCL_TO_QUALITY, Quality
 from sunbreak.scene import window as load
 from sunbreak.steps import align
 from sunbreak.tiles import Window, blocks
-from sunbreak.work import Bar
+from sunbreak.work import Bar, side_by_side
 
 RULE_PIXEL: Final = 20.0
 """Pixel size in m at which the rule looks for clouds."""
@@ -110,10 +110,13 @@ def mask(
     shape = (scene.sizes["y"], scene.sizes["x"])
     source = quality_source(scene, options)
     quality = np.empty(shape, np.uint8) if folder is None else _unnamed_file(folder, shape)
+
+    def fill(block: Window) -> None:
+        quality[block.rows, block.cols] = grown_window(source, block, shape, options.buffer)
+
     with Bar(shape, "masking", shown=progress) as bar:
-        for block in blocks(shape):
-            quality[block.rows, block.cols] = grown_window(source, block, shape, options.buffer)
-            bar.advance(block)
+        for _ in side_by_side(fill, blocks(shape), bar):
+            pass
     return scene.assign(quality=(("y", "x"), quality))
 
 

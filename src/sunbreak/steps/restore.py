@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -25,10 +23,7 @@ from sunbreak.scene import window as load
 from sunbreak.steps.mask import mask
 from sunbreak.survey import Survey, survey
 from sunbreak.tiles import BLOCK, Window, blocks
-from sunbreak.work import Bar, one_blas_thread
-
-THREADS: Final = 2
-"""Blocks in work at the same time."""
+from sunbreak.work import Bar, side_by_side
 
 
 @dataclass(frozen=True)
@@ -219,19 +214,8 @@ def restore_blocks(
         The blocks of the product, in the order of `tiles.blocks`.
     """
     shape = (scene.sizes["y"], scene.sizes["x"])
-    waiting: deque[Future[RestoredBlock]] = deque()
-    with Bar(shape, "restoring", shown=progress) as bar, one_blas_thread(), ThreadPoolExecutor(THREADS) as pool:
-        try:
-            for window in blocks(shape, block):
-                waiting.append(pool.submit(_restore_block, scene, estimator, window))
-                if len(waiting) > THREADS:
-                    part = waiting.popleft().result()
-                    yield part
-                    bar.advance(part.window)
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with Bar(shape, "restoring", shown=progress) as bar:
+        yield from side_by_side(partial(_restore_block, scene, estimator), blocks(shape, block), bar)
 
 
 def _restore_block(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> RestoredBlock:
