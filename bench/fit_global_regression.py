@@ -2,9 +2,9 @@
 
     python bench/fit_global_regression.py ../shared/data > src/sunbreak/weights/global_regression.json
 
-The collection holds too few clear images with radar to fit on (an open sea, one landscape for L1C, two fields for L2A), so
-the regression is fitted on simulated scenes of many landscapes and seasons. Its error is the larger of two, band by
-band: on simulated scenes left out, and on the real clear training images.
+The collection holds too few clear images with radar to fit on (an open sea, one landscape for L1C, two fields for
+L2A), so the regression is fitted on simulated scenes of many landscapes and seasons. Its error is the larger of two,
+band by band: on simulated scenes left out, and on the real clear training images.
 """
 
 import csv
@@ -18,7 +18,7 @@ import numpy as np
 import rasterio
 
 from sunbreak.bands import BANDS_BY_LEVEL, RADAR_BANDS
-from sunbreak.radar_features import radar_features
+from sunbreak.prior.features import radar_features
 from sunbreak.simulate import CloudSpec, SceneSpec, simulate
 
 SCENES, SIZE, FOLDS = 80, 384, 5
@@ -47,7 +47,9 @@ def real_scenes(root, level):
 
 def simulated_scenes(level):
     for seed in range(SCENES):
-        spec = SceneSpec(size=SIZE, seed=1000 + seed, level=level, season=20 + 37 * seed % 340, clouds=CloudSpec(cover=0.0))
+        spec = SceneSpec(
+            size=SIZE, seed=1000 + seed, level=level, season=20 + 37 * seed % 340, clouds=CloudSpec(cover=0.0)
+        )
         found = simulate(spec)
         yield found.truth, found.radar
 
@@ -92,7 +94,7 @@ def rounded(array):
 def main(root):
     out = {"card": {
         "name": "global-regression", "version": str(date.today()), "licence": "Apache-2.0",
-        "fitted_on": f"{SCENES} simulated scenes of {SIZE} x {SIZE} pixels for each level (sunbreak.simulate, seeds 1000 on)",
+        "fitted_on": f"{SCENES} simulated scenes of {SIZE} x {SIZE} pixels a level (sunbreak.simulate, seeds 1000 on)",
         "measured_on": "the clear training images with radar of the collection, licences CC BY 4.0 (SEN12MS-CR), "
         "CDLA-Permissive-1.0 (BigEarthNet), plain Copernicus; contains modified Copernicus Sentinel data",
         "use": "fallback where fewer than 500 clear pixels with radar are found; its uncertainty is large",
@@ -104,7 +106,16 @@ def main(root):
         for pols in [pair for size in (1, 2) for pair in combinations(RADAR_BANDS, size)]:
             slopes, covariance, held_out, measured, regions = fit(scenes, real, pols)
             out[level][" ".join(pols)] = {"slopes": rounded(slopes), "error_covariance": rounded(covariance)}
-            print(level, pols, "rmse simulated", held_out.round(3), "real", measured.round(3), sorted(regions), file=sys.stderr)
+            print(
+                level,
+                pols,
+                "rmse simulated",
+                held_out.round(3),
+                "real",
+                measured.round(3),
+                sorted(regions),
+                file=sys.stderr,
+            )
             out["card"].setdefault("regions_measured", {})[level] = sorted(regions)
     print(json.dumps(out))
 

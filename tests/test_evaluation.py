@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 
 import sunbreak
-from sunbreak.baselines import smooth_fill
 from sunbreak.data import open_data
 from sunbreak.errors import OptionError, QualityError
 from sunbreak.evaluation import ALWAYS, EvaluationOptions, evaluate
 from sunbreak.legend import Source
 from sunbreak.metrics import get_protocol, score
+from sunbreak.prior.smooth_fill import smooth_fill
 
 DATA = "simulated:n=2,size=96,cover=0.5"
 

@@ -73,7 +73,7 @@ def _restore_parser() -> ArgumentParser:
 
 def _restore(given: Namespace) -> None:
     from sunbreak.pipeline import process
-    from sunbreak.read_options import ReadOptions
+    from sunbreak.radiometry.read_options import ReadOptions
     from sunbreak.steps.mask import MaskOptions
     from sunbreak.steps.restore import RestoreOptions
 

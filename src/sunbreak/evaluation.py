@@ -17,7 +17,6 @@ import xarray as xr
 from tqdm import tqdm
 
 from sunbreak._version import __version__
-from sunbreak.baselines import smooth_fill
 from sunbreak.data import Sample, open_data
 from sunbreak.errors import OptionError, QualityError, SunbreakWarning
 from sunbreak.legend import Quality, Source
@@ -26,6 +25,7 @@ from sunbreak.metrics.calibration import Coverage
 from sunbreak.metrics.protocols import Protocol
 from sunbreak.metrics.regions import REGIONS, Region
 from sunbreak.metrics.report import Patch, Report, Row, Target
+from sunbreak.prior.smooth_fill import smooth_fill
 from sunbreak.scene import make_scene
 from sunbreak.steps.mask import MaskOptions, grow, mask
 from sunbreak.steps.restore import restore

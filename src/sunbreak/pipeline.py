@@ -7,7 +7,7 @@ from pathlib import Path
 import pystac
 
 from sunbreak import preview
-from sunbreak.read_options import ReadOptions
+from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.read import read
 from sunbreak.steps.restore import RestoreOptions, facts, fit_estimator, restore_blocks

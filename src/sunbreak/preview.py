@@ -12,8 +12,8 @@ import xarray as xr
 
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.legend import QUALITY_LEGEND, LegendEntry
-from sunbreak.radiometry import decode
-from sunbreak.raster import open_raster
+from sunbreak.radiometry.dn import decode
+from sunbreak.rasters.raster import open_raster
 
 PANEL: Final = 640
 """Longest side of one picture in pixels."""

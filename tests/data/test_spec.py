@@ -28,7 +28,7 @@ def test_paths_may_hold_colons_equals_and_spaces(path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sen12:/data", "kind 'sen12' is unknown; choose from collection, simulated"),
+        ("sen12:/data", "kind 'sen12' is unknown; choose from collection, scene, simulated"),
         ("", "kind '' is unknown"),
         ("collection:", "needs the path of a collection's folder"),
         ("collection:d,spilt=test", "no option 'spilt'; its options and defaults: split=auto"),

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+
 from conftest import l1c_dn, write_raster
 from scenes import UTM, blob, geobox
-
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
 
 SHAPE = (96, 96)
@@ -260,9 +260,7 @@ def test_a_scene_without_cloud_is_copied(folder):
 
 
 def test_a_full_disk_is_a_failure_and_leaves_nothing(folder):
-    done = sunbreak(
-        "restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out", limit=30_000
-    )
+    done = sunbreak("restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out", limit=30_000)
     refused(done, 1, "writing failed", out=folder / "out")
 
 

@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 
 from conftest import UTM, l1c_dn, radar_db, write_raster
 from sunbreak.errors import GeometryError, RasterError, SunbreakWarning
-from sunbreak.pixelmap import LATTICE, Grid, PixelMap, as_crs, compose
+from sunbreak.rasters.pixelmap import LATTICE, Grid, PixelMap, as_crs, compose
 from sunbreak.scene import window
 from sunbreak.steps.align import warp_classes
 from sunbreak.steps.read import read

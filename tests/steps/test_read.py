@@ -8,8 +8,8 @@ from affine import Affine
 from conftest import UTM, l1c_dn, radar_db, refused
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
 from sunbreak.errors import OptionError, RasterError
-from sunbreak.radiometry import encode
-from sunbreak.raster import RasterFile
+from sunbreak.radiometry.dn import encode
+from sunbreak.rasters.raster import RasterFile
 from sunbreak.scene import window
 from sunbreak.steps.read import ReadOptions, read
 

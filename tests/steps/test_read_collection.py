@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from conftest import refused
-from sunbreak.radiometry import encode
-from sunbreak.raster import RasterFile
+from sunbreak.radiometry.dn import encode
+from sunbreak.rasters.raster import RasterFile
 from sunbreak.steps.read import read
 
 

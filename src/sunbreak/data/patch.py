@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak.bands import DN_NODATA, QUANTIFICATION
 from sunbreak.errors import GeometryError, RasterError
-from sunbreak.raster import RasterFile
+from sunbreak.rasters.raster import RasterFile
 
 MAX_VALUES: Final = 1 << 28
 """Most values (pixels x bands) of a file that is read whole; samples are patches, a larger claim is a mistake."""

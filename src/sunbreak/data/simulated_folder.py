@@ -11,10 +11,10 @@ import numpy as np
 from sunbreak.data.patch import backscatter, read_patch
 from sunbreak.data.sample import Entry, Sample, SampleSet
 from sunbreak.data.spec import Spec, SpecForm
-from sunbreak.optical import OpticalImage, understand_optical
-from sunbreak.radiometry import decode
-from sunbreak.raster import RasterFile
-from sunbreak.read_options import ReadOptions
+from sunbreak.radiometry.dn import decode
+from sunbreak.radiometry.optical import OpticalImage, understand_optical
+from sunbreak.radiometry.read_options import ReadOptions
+from sunbreak.rasters.raster import RasterFile
 
 FORM: Final = SpecForm(options={}, path="a folder written by `sunbreak simulate`")
 """`scene:PATH` has no options."""

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from sunbreak.bands import DN_MAX, DN_MIN, DN_NODATA, QUANTIFICATION, RADAR_BANDS
-from sunbreak.geotiff import BLOCK, RasterSpec, RasterWriter, StagedFolder
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, LegendEntry, Quality
-from sunbreak.work import Bar
+from sunbreak.rasters.geotiff import BLOCK, RasterSpec, RasterWriter, StagedFolder
 from sunbreak.simulate.noise import Floats
 from sunbreak.simulate.scene import SimulatedWindow, simulate
 from sunbreak.simulate.spec import SceneSpec
 from sunbreak.tiles import Window
+from sunbreak.work import Bar
 
 DN_OFFSET: Final = -1000
 """Offset of products of processing baseline 04.00 and later."""

@@ -16,12 +16,12 @@ import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from sunbreak.backscatter import RadarStorage, decode_backscatter
 from sunbreak.errors import GeometryError, RasterError
-from sunbreak.lazy import WindowedArray, lazy
-from sunbreak.pixelmap import TIE, Grid, PixelMap, as_crs, extent
-from sunbreak.raster import RasterFile
-from sunbreak.resample import bilinear, source_window
+from sunbreak.radiometry.backscatter import RadarStorage, decode_backscatter
+from sunbreak.rasters.lazy import WindowedArray, lazy
+from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs, extent
+from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.resample import bilinear, source_window
 
 RADAR_DAYS: Final = 12
 """Days between radar and optical from which on the user is warned; one repeat cycle of a Sentinel-1 satellite."""

@@ -16,8 +16,8 @@ from scipy import ndimage
 from sunbreak import cloud_rule
 from sunbreak.bands import RADAR_PIXEL_SPACING
 from sunbreak.errors import OptionError, QualityError
-from sunbreak.geotiff import failing_as
 from sunbreak.legend import SCL_TO_QUALITY, Quality
+from sunbreak.rasters.geotiff import failing_as
 from sunbreak.scene import window as load
 from sunbreak.steps import align
 from sunbreak.tiles import Window, blocks

@@ -12,16 +12,16 @@ from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from sunbreak.backscatter import understand_radar
-from sunbreak.crop import bounds_of_geojson, crop_window
 from sunbreak.errors import OptionError, SunbreakWarning
-from sunbreak.lazy import lazy
-from sunbreak.metadata import days_between, from_tags, merge
-from sunbreak.optical import optical_array, understand_optical
-from sunbreak.pixelmap import Grid, compose
-from sunbreak.product_names import from_name
-from sunbreak.raster import RasterFile
-from sunbreak.read_options import ReadFields, ReadOptions
+from sunbreak.radiometry.backscatter import understand_radar
+from sunbreak.radiometry.metadata import days_between, from_tags, merge
+from sunbreak.radiometry.optical import optical_array, understand_optical
+from sunbreak.radiometry.product_names import from_name
+from sunbreak.radiometry.read_options import ReadFields, ReadOptions
+from sunbreak.rasters.crop import bounds_of_geojson, crop_window
+from sunbreak.rasters.lazy import lazy
+from sunbreak.rasters.pixelmap import Grid, compose
+from sunbreak.rasters.raster import RasterFile
 from sunbreak.scene import make_scene
 from sunbreak.steps.align import RADAR_DAYS, align_radar, grid_of
 

@@ -13,15 +13,15 @@ import xarray as xr
 
 from sunbreak import engine
 from sunbreak.errors import OptionError, QualityError, SunbreakWarning
-from sunbreak.estimators import Estimator, NetworkEstimator, SceneEstimator, is_wanted
-from sunbreak.fill import fit_fill
-from sunbreak.global_regression import global_regression
 from sunbreak.legend import Quality, Source
 from sunbreak.models import RESTORERS
-from sunbreak.prior import CELL, MIN_CLEAR, fit
+from sunbreak.prior.estimators import Estimator, NetworkEstimator, SceneEstimator, is_wanted
+from sunbreak.prior.fill import fit_fill
+from sunbreak.prior.global_regression import global_regression
+from sunbreak.prior.regression import CELL, MIN_CLEAR, fit
+from sunbreak.prior.survey import Survey, survey
 from sunbreak.scene import window as load
 from sunbreak.steps.mask import mask
-from sunbreak.survey import Survey, survey
 from sunbreak.tiles import BLOCK, Window, blocks
 from sunbreak.work import Bar, side_by_side
 

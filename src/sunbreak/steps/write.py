@@ -14,10 +14,10 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak import preview, stac
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
-from sunbreak.geotiff import RasterSpec, StagedFolder, failing_as
 from sunbreak.legend import QUALITY_LEGEND, SOURCE_LEGEND, Source
-from sunbreak.metadata import Metadata, to_tags
-from sunbreak.radiometry import encode, is_reflectance
+from sunbreak.radiometry.dn import encode, is_reflectance
+from sunbreak.radiometry.metadata import Metadata, to_tags
+from sunbreak.rasters.geotiff import RasterSpec, StagedFolder, failing_as
 from sunbreak.steps.restore import RestoredBlock
 from sunbreak.tiles import blocks
 

@@ -1,0 +1,1 @@
+"""The scene prior and what surrounds it: features, regression, fill, and what shines through."""

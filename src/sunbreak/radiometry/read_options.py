@@ -1,0 +1,66 @@
+"""What the user may say about the input where the files are silent or too long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict, get_args
+
+from sunbreak.bands import LEVELS, OFFSETS, RADAR_BANDS, Level
+from sunbreak.errors import OptionError
+from sunbreak.radiometry.backscatter import RadarUnits
+from sunbreak.rasters.crop import Bounds, check_bounds
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user knows better than the files."""
+
+    level: Level | None = None
+    """Processing level; None detects it."""
+    offset: int | None = None
+    """Number to add to the DN, 0 or -1000; None detects it."""
+    bands: Sequence[str] | None = None
+    """Name of each band of the optical file, `-` to leave one out; None takes its descriptions or the usual order."""
+    metadata: str | Path | None = None
+    """SAFE metadata (`MTD_MSIL1C.xml`, `MTD_MSIL2A.xml`, `MTD_TL.xml`) or STAC item of the optical file."""
+    radar_units: RadarUnits | None = None
+    """`dB` or `power`; None detects them."""
+    radar_bands: Sequence[str] | None = None
+    """Polarisation of each band of the radar file; None takes its descriptions or the usual order."""
+    bbox: Bounds | None = None
+    """West, south, east, north in degrees: read only the pixels that touch this area."""
+    aoi: str | Path | None = None
+    """GeoJSON file: read only the pixels inside its bounds."""
+
+    def __post_init__(self) -> None:
+        for name in ("bands", "radar_bands", "bbox"):  # lists from the command line become tuples
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.level is not None and self.level not in LEVELS:
+            raise OptionError(f"--level {self.level}: expected one of {', '.join(LEVELS)}")
+        if self.offset is not None and self.offset not in OFFSETS:
+            raise OptionError(f"--offset {self.offset}: is the number added to the DN, expected -1000 or 0")
+        if self.radar_units is not None and self.radar_units not in get_args(RadarUnits):
+            raise OptionError(f"--radar-units {self.radar_units}: expected one of {', '.join(get_args(RadarUnits))}")
+        unknown = [name for name in self.radar_bands or () if name not in RADAR_BANDS]
+        if unknown:
+            raise OptionError(f"--radar-bands {unknown[0]}: expected one of {', '.join(RADAR_BANDS)}")
+        if self.bbox is not None and self.aoi is not None:
+            raise OptionError("--bbox and --aoi: give one of them")
+        if self.bbox is not None:
+            check_bounds(self.bbox, "--bbox")
+
+
+class ReadFields(TypedDict, total=False):
+    """The fields of `ReadOptions` as keywords."""
+
+    level: Level | None
+    offset: int | None
+    bands: Sequence[str] | None
+    metadata: str | Path | None
+    radar_units: RadarUnits | None
+    radar_bands: Sequence[str] | None
+    bbox: Bounds | None
+    aoi: str | Path | None

@@ -1,0 +1,300 @@
+"""Write folders of Cloud Optimized GeoTIFFs that are either whole or not there.
+
+A COG needs its complete full-resolution raster before the overviews can be laid out, so every raster is streamed
+block by block to a temporary tiled GeoTIFF, then copied to a COG, reopened and read to its last block. Only when all
+files of the folder have passed are they renamed to their final names, the STAC item last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.shutil import copy as rasterio_copy
+from rasterio.windows import Window
+
+from sunbreak.errors import OptionError, OutputError, ProductExistsError
+from sunbreak.rasters.tiff_tags import declare_no_alpha
+
+BLOCK: Final = 512
+"""Side of the tiles inside every file, in pixels."""
+STAGING: Final = ".partial"
+"""Folder inside the output folder that holds everything unfinished."""
+
+
+@dataclass(frozen=True)
+class RasterSpec:
+    """What a raster file holds besides its pixels."""
+
+    geobox: GeoBox
+    """Grid; without CRS the file is written without georeferencing."""
+    count: int
+    """Number of bands."""
+    dtype: str
+    """NumPy name of the data type."""
+    nodata: float | None = None
+    """Value that means no data."""
+    descriptions: tuple[str, ...] = ()
+    """Band descriptions, one a band."""
+    scale: float | None = None
+    """Physical value per stored unit, the same for all bands."""
+    offset: float | None = None
+    """Physical value at stored 0, the same for all bands."""
+    units: str = ""
+    """Unit of the physical value."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Metadata of the file."""
+    colors: Mapping[int, tuple[int, int, int]] | None = None
+    """Colour table of band 1; makes the file a class raster, whose overviews take the nearest pixel."""
+
+
+@contextlib.contextmanager
+def failing_as(path: Path) -> Iterator[None]:
+    """Turn errors of the disk and of GDAL's writers into one clear `OutputError`.
+
+    Args:
+        path: The file being written, for the message.
+
+    Raises:
+        OutputError: Whenever the body fails with an operating-system or raster error.
+    """
+    try:
+        with rasterio.Env():  # without it GDAL and libtiff print their errors themselves
+            yield
+    except (OSError, RasterioError, rasterio._err.CPLE_BaseError) as error:
+        raise OutputError(f"{path}: writing failed ({_reason(path, error)}); nothing was left half-written") from error
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space left on device"
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(path.parent).free < 1 << 20:
+            return "no space left on device"
+    text = str(error.__cause__ or error).splitlines()
+    return text[0] if text else type(error).__name__
+
+
+class RasterWriter:
+    """Writes one raster block by block to its temporary file."""
+
+    def __init__(self, path: Path, final: Path, spec: RasterSpec) -> None:
+        self.path, self.final, self.spec = path, final, spec
+        height, width = spec.geobox.shape
+        options: dict[str, Any] = {"compress": "zstd", "zstd_level": 1, "bigtiff": "if_safer", "alpha": "no"}
+        if min(height, width) >= 16:
+            options |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
+        if spec.geobox.crs is not None:
+            options |= {"crs": spec.geobox.crs.to_wkt(), "transform": spec.geobox.affine}
+        with failing_as(final):
+            self._file = rasterio.open(
+                path, "w", driver="GTiff", height=height, width=width, count=spec.count, dtype=spec.dtype,
+                nodata=spec.nodata, interleave="pixel" if spec.colors is None else "band", **options,
+            )  # fmt: skip
+            self._describe()
+
+    def _describe(self) -> None:
+        spec, file = self.spec, self._file
+        for index, text in enumerate(spec.descriptions, start=1):
+            file.set_band_description(index, text)
+        if spec.scale is not None:
+            file.scales = (spec.scale,) * spec.count
+        if spec.offset is not None:
+            file.offsets = (spec.offset,) * spec.count
+        if spec.units:
+            file.units = (spec.units,) * spec.count
+        if spec.colors is not None:
+            file.write_colormap(1, {code: (*color, 255) for code, color in spec.colors.items()})
+        if spec.count > 1:
+            # GDAL would take bands for colours or, beside a colour table, for transparency
+            first = ColorInterp.gray if spec.colors is None else ColorInterp.palette
+            file.colorinterp = [first] + [ColorInterp.undefined] * (spec.count - 1)
+        file.update_tags(**dict(spec.tags))
+
+    def write(self, array: np.ndarray, row: int, col: int) -> None:
+        """Write a block of stored values.
+
+        Args:
+            array: (band, y, x), or (y, x) for a single band; of the file's data type.
+            row: Row of the block's first pixel.
+            col: Column of the block's first pixel.
+
+        Raises:
+            OutputError: The disk is full or the write failed.
+        """
+        block = array[np.newaxis] if array.ndim == 2 else array
+        with failing_as(self.final):
+            self._file.write(block, window=Window(col, row, block.shape[2], block.shape[1]))
+
+    def close(self) -> None:
+        """Flush the temporary file.
+
+        Raises:
+            OutputError: The flush failed.
+        """
+        with failing_as(self.final):
+            self._file.close()
+
+    def to_cog(self) -> Path:
+        """Copy the temporary file to a COG beside it, read that back to its last block, and drop the temporary.
+
+        Returns:
+            Path of the verified COG, still under a temporary name.
+
+        Raises:
+            OutputError: Writing or reading back failed.
+        """
+        self.close()
+        spec = self.spec
+        width = spec.geobox.shape[1]
+        cog = self.path.with_name(self.final.name)
+        predictor = "YES" if spec.colors is None else "NO"
+        resampling = "AVERAGE" if spec.colors is None else "NEAREST"
+        # with less cache than some rows of blocks over all bands, GDAL decodes every tile once per band
+        row_of_blocks = width * BLOCK * spec.count * np.dtype(spec.dtype).itemsize
+        cache = int(min(max(4 * row_of_blocks, 128 << 20), 1 << 30))
+        with failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache):
+            rasterio_copy(
+                str(self.path), str(cog), driver="COG", compress="DEFLATE", level=1, predictor=predictor,
+                blocksize=BLOCK, overview_resampling=resampling, bigtiff="IF_SAFER", num_threads="ALL_CPUS",
+            )  # fmt: skip
+            if spec.count == 2 and spec.colors is not None:
+                declare_no_alpha(cog)
+            read_to_the_end(cog)
+        self.path.unlink()
+        return cog
+
+
+def read_to_the_end(path: Path) -> None:
+    """Open a raster and decode all its blocks, as a check that it is whole.
+
+    Args:
+        path: A GeoTIFF.
+
+    Raises:
+        RasterioError: The file cannot be opened or a block cannot be read.
+    """
+    with rasterio.open(path, driver="GTiff") as file:
+        for top in range(0, file.height, 4 * BLOCK):
+            for left in range(0, file.width, 4 * BLOCK):
+                file.read(
+                    window=Window(left, top, min(4 * BLOCK, file.width - left), min(4 * BLOCK, file.height - top))
+                )
+
+
+class StagedFolder:
+    """An output folder whose files appear together, or not at all.
+
+    Example:
+        >>> import tempfile
+        >>> with StagedFolder(Path(tempfile.mkdtemp()) / "out", marker="item.json") as stage:
+        ...     _ = stage.path("item.json").write_text("{}")
+        ...     stage.publish()
+        ...     (stage.out / "item.json").exists()
+        True
+    """
+
+    def __init__(self, out: str | Path, *, overwrite: bool = False, marker: str = "item.json") -> None:
+        """Prepare the folder; nothing is touched before `with`.
+
+        Args:
+            out: The output folder; made if it does not exist.
+            overwrite: Replace a finished product.
+            marker: Name of the file that says that the product is whole; renamed last, removed first.
+        """
+        self.out = Path(out)
+        self.overwrite, self.marker = overwrite, marker
+        self._writers: list[RasterWriter] = []
+        self._made = False
+
+    def __enter__(self) -> StagedFolder:
+        if self.out.exists() and not self.out.is_dir():
+            raise OptionError(f"{self.out}: is a file; -o/--out needs a folder")
+        if (self.out / self.marker).exists() and not self.overwrite:
+            raise ProductExistsError(f"{self.out}: already holds a finished product; pass --overwrite to replace it")
+        self._made = not self.out.exists()
+        try:
+            self.staging = self.out / STAGING
+            shutil.rmtree(self.staging, ignore_errors=True)  # left by a run that was killed
+            self.staging.mkdir(parents=True)
+        except OSError as error:
+            raise OptionError(f"{self.out}: cannot write there ({error.strerror}); choose another -o/--out") from error
+        return self
+
+    def create(self, name: str, spec: RasterSpec) -> RasterWriter:
+        """Begin a raster; its blocks may then be written in any order.
+
+        Args:
+            name: Final file name, for example `reflectance.tif`.
+            spec: What the file holds.
+
+        Returns:
+            The writer; closed by `finish` or `publish`.
+
+        Raises:
+            OutputError: The file cannot be made.
+        """
+        writer = RasterWriter(self.staging / f"stream-{name}", self.out / name, spec)
+        self._writers.append(writer)
+        return writer
+
+    def path(self, name: str) -> Path:
+        """Path under which a further file of the product is to be written before `publish`.
+
+        Args:
+            name: Final file name.
+
+        Returns:
+            Path inside the staging folder.
+        """
+        return self.staging / name
+
+    def finish(self) -> dict[str, Path]:
+        """Turn all rasters into verified COGs, still in the staging folder.
+
+        Returns:
+            Paths of the rasters by their final name, for checksums and previews.
+
+        Raises:
+            OutputError: Writing or reading back failed.
+        """
+        finished = {writer.final.name: writer.to_cog() for writer in self._writers}
+        self._writers = []
+        return finished
+
+    def publish(self) -> None:
+        """Rename all files of the staging folder to their final names, the marker last.
+
+        Raises:
+            OutputError: Writing, reading back or renaming failed.
+        """
+        self.finish()
+        with failing_as(self.out):
+            names = sorted(path.name for path in self.staging.iterdir())
+            (self.out / self.marker).unlink(missing_ok=True)
+            for name in sorted(names, key=lambda name: name == self.marker):
+                (self.staging / name).replace(self.out / name)
+            self.staging.rmdir()
+        self._made = False
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for writer in self._writers:
+            with contextlib.suppress(OutputError):
+                writer.close()
+        shutil.rmtree(self.staging, ignore_errors=True)
+        if self._made:
+            with contextlib.suppress(OSError):
+                self.out.rmdir()
