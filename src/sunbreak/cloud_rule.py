@@ -18,6 +18,8 @@ from sunbreak.legend import Quality
 
 NEEDED: Final = ("B02", "B03", "B04")
 NEAR_INFRARED: Final = ("B08", "B8A")
+USED: Final = (*NEEDED, *NEAR_INFRARED, "B10", "B11")
+"""All bands the rule looks at; the others need not be read."""
 
 AIR_BLUE: Final[dict[Level, float]] = {"L1C": 0.085, "L2A": 0.02}
 """Reflectance that clear air (L1C) or imperfect correction (L2A) adds to blue over dark land."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import pystac
+import rasterio
 
 from sunbreak import preview
 from sunbreak.radiometry.read_options import ReadOptions
@@ -12,6 +14,9 @@ from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.read import read
 from sunbreak.steps.restore import RestoreOptions, facts, fit_estimator, restore_blocks
 from sunbreak.steps.write import ProductWriter
+
+CACHE: Final = 256 << 20
+"""Bytes of decoded blocks that GDAL keeps while a scene is worked on: some rows of blocks of a tile of 13 bands."""
 
 
 def process(
@@ -45,7 +50,8 @@ def process(
     """
     options = restore_options or RestoreOptions()
     scene = read(optical, radar, options=read_options)
-    with ProductWriter(out, scene, overwrite=overwrite) as writer:
+    # GDAL would take a twentieth of the machine's memory for its cache
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), ProductWriter(out, scene, overwrite=overwrite) as writer:
         scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
         estimator, found = fit_estimator(scene, options, progress=progress)
         for block in restore_blocks(scene, estimator, block=options.block, progress=progress):

@@ -15,7 +15,7 @@ import numpy as np
 
 from sunbreak.errors import OptionError
 
-BLOCK: Final = 1024
+BLOCK: Final = 512
 """Default side of a block in pixels."""
 
 

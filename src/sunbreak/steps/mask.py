@@ -23,6 +23,8 @@ from sunbreak.steps import align
 from sunbreak.tiles import Window, blocks
 from sunbreak.work import Bar, side_by_side
 
+MASK_BLOCK: Final = 1024
+"""Side of a block in pixels; shadows are looked for far beyond it, so it is larger than elsewhere."""
 RULE_PIXEL: Final = 20.0
 """Pixel size in m at which the rule looks for clouds."""
 WORDS: Final[dict[str, Quality]] = {
@@ -115,7 +117,7 @@ def mask(
         quality[block.rows, block.cols] = grown_window(source, block, shape, options.buffer)
 
     with Bar(shape, "masking", shown=progress) as bar:
-        for _ in side_by_side(fill, blocks(shape), bar):
+        for _ in side_by_side(fill, blocks(shape, MASK_BLOCK), bar):
             pass
     return scene.assign(quality=(("y", "x"), quality))
 
@@ -230,6 +232,7 @@ def _from_rule(scene: xr.Dataset) -> QualityOf:
     missing = [name for name in cloud_rule.NEEDED if name not in bands]
     if missing:
         raise OptionError(f"bands {', '.join(missing)} are needed to find clouds; give the mask with --quality FILE")
+    used = [name for name in bands if name in cloud_rule.USED]
     pixel = pixel_size(scene)
     step = max(1, round(RULE_PIXEL / pixel))
     sun = cloud_rule.SunGeometry(scene.attrs.get("sun_azimuth"), scene.attrs.get("sun_elevation"))
@@ -240,12 +243,15 @@ def _from_rule(scene: xr.Dataset) -> QualityOf:
         aligned = Window(window.top // step * step, window.left // step * step, 0, 0)
         height, width = window.rows.stop - aligned.top, window.cols.stop - aligned.left
         wide = Window(aligned.top, aligned.left, -(-height // step) * step, -(-width // step) * step).grown(halo, shape)
-        optical = load(scene, "optical", wide.rows, wide.cols)
-        coarse = cloud_rule.classify(_averaged(optical, step), bands, scene.attrs["level"], pixel * step, sun)
-        fine = coarse.repeat(step, axis=0).repeat(step, axis=1)[: wide.height, : wide.width]
+        planes, valid = [], np.zeros((window.height, window.width), bool)
         rows, cols = window.inside(wide)
+        for band in used:
+            plane = np.asarray(scene["optical"][bands.index(band), wide.rows, wide.cols].data)
+            valid |= np.isfinite(plane[rows, cols])
+            planes.append(_averaged(plane, step))
+        coarse = cloud_rule.classify(np.stack(planes), used, scene.attrs["level"], pixel * step, sun)
+        fine = coarse.repeat(step, axis=0).repeat(step, axis=1)[: wide.height, : wide.width]
         quality: np.ndarray = fine[rows, cols].copy()
-        valid = np.isfinite(optical[:, rows, cols]).any(axis=0)
         quality[~valid] = Quality.NODATA
         # a coarse pixel without data beside a fine one with data: the swath's edge is clear until proven otherwise
         quality[valid & (quality == Quality.NODATA)] = Quality.CLEAR
@@ -274,14 +280,16 @@ def pixel_size(scene: xr.Dataset) -> float:
     return side
 
 
-def _averaged(optical: np.ndarray, step: int) -> np.ndarray:
+def _averaged(plane: np.ndarray, step: int) -> np.ndarray:
     """Means over step x step pixels, the last ones over what there is; NaN only where all are."""
-    height, width = optical.shape[1:]
-    pad = ((0, 0), (0, -height % step), (0, -width % step))
-    padded = np.pad(optical, pad, constant_values=np.nan)
-    cells = padded.reshape(padded.shape[0], padded.shape[1] // step, step, padded.shape[2] // step, step)
-    valid = np.isfinite(cells)
-    count = valid.sum(axis=(2, 4))
-    total = np.where(valid, cells, 0).sum(axis=(2, 4))
-    mean: np.ndarray = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, -height % step), (0, -width % step)), constant_values=np.nan)
+    total = np.zeros((padded.shape[0] // step, padded.shape[1] // step), np.float32)
+    count = np.zeros_like(total)
+    for down, right in np.ndindex(step, step):
+        part = padded[down::step, right::step]
+        valid = np.isfinite(part)
+        total += np.where(valid, part, np.float32(0))
+        count += valid
+    mean: np.ndarray = np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
     return mean
