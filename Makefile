@@ -43,9 +43,17 @@ test: lint
 check-long: $(VENV)/all
 	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m long
 
-# The tables of RESULTS.md.
+# The tables of RESULTS.md, in its order.
+PAIRS = collection:$(SUNBREAK_DATA),split=test
 study: $(VENV)/all
-	$(BIN)/python bench/results.py $(SUNBREAK_DATA)
+	$(BIN)/sunbreak evaluate --data $(PAIRS),min_cloud=0.02,max_cloud=0.97 --per-patch
+	$(BIN)/sunbreak evaluate --data $(PAIRS)
+	$(BIN)/sunbreak evaluate --data $(PAIRS),clouds=simulated,draws=2,seed=1
+	$(BIN)/sunbreak evaluate --data collection:$(SUNBREAK_DATA),split=train,clouds=simulated,draws=3,seed=1
+	$(BIN)/sunbreak evaluate --data simulated:n=32,size=512
+	$(BIN)/python bench/choices.py $(SUNBREAK_DATA)
+	$(BIN)/python bench/mask_agreement.py $(SUNBREAK_DATA)
+	$(BIN)/python bench/simulation.py $(SUNBREAK_DATA)
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist

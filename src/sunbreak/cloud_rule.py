@@ -36,6 +36,8 @@ SNOW_INDEX: Final = 0.5
 """Normalised difference of green and B11 above which bright ground is snow (Dozier 1989)."""
 SNOW_SWIR: Final = 0.16
 """Snow is darker than this in B11; water clouds are brighter."""
+COMPANY_REACH: Final = 300.0
+"""Distance in m from a larger cloud within which small clouds are believed."""
 EDGE_HAZE: Final = 0.01
 """Haze that counts as thin cloud beside a cloud,"""
 EDGE_REACH: Final = 80.0
@@ -45,7 +47,7 @@ SHADOW_DARKENING: Final = 0.75
 """Near infrared of a shaded pixel is below this share of the clear surroundings."""
 SHADOW_CEILING: Final = 0.3
 """and never above this reflectance."""
-WATER_RATIO: Final = 1.0
+WATER_RATIO: Final = 1.2
 """Green above this many times the near infrared means water, dark of its own."""
 SURROUNDINGS: Final = 1500.0
 """Radius in m of the clear surroundings that a shadow is compared with."""
@@ -117,7 +119,9 @@ def classify(optical: np.ndarray, bands: Sequence[str], level: Level, pixel: flo
     nodata = ~np.isfinite(optical).any(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         thin, thick = _cloud(by_name, level)
-    thin, thick = _without_specks(thin), _without_specks(thick)
+    sure = _without_specks(thin) | _without_specks(thick)
+    near = _near(sure, COMPANY_REACH / pixel)  # small clouds keep company, roofs do not
+    thin, thick = thin & (sure | near), thick & (sure | near)
     with np.errstate(invalid="ignore"):
         thin |= (_haze(by_name, level) > EDGE_HAZE) & _near(thin | thick, EDGE_REACH / pixel)
     quality = np.full(nodata.shape, Quality.CLEAR, np.uint8)

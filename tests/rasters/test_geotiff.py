@@ -142,7 +142,14 @@ except OutputError as error:
 
 def test_a_file_that_cannot_grow_is_an_error_and_leaves_nothing(tmp_path):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 20_000
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "out"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    command = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(tmp_path / "out"),
+        str(Path(__file__).parent),
+        str(Path(__file__).parents[1]),
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == OutputError.exit_code == 1, done.stderr
     assert "writing failed" in done.stdout
