@@ -68,9 +68,7 @@ def main(root):
             shares.append((float(np.isin(quality, CLOUD).mean()), float((quality == Quality.SHADOW).mean())))
     cloud, shadow = np.array(shares).T
     cirrus = int((cloud > 0.5).sum())
-    print(
-        f"\nMarked in {len(shares)} images listed as clear: cloud in {100 * np.median(cloud):.1f} % of the median image,"
-    )
+    print(f"\nMarked in {len(shares)} clear images: cloud in {100 * np.median(cloud):.1f} % of the median image,")
     print(f"{100 * cloud.mean():.1f} % of all pixels ({cirrus} images lie under cirrus, B10 above 0.02);")
     print(f"shadow in {100 * shadow.mean():.1f} %.")
 
