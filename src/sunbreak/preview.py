@@ -13,7 +13,7 @@ import xarray as xr
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.legend import QUALITY_LEGEND, LegendEntry
 from sunbreak.radiometry.dn import decode
-from sunbreak.rasters.raster import open_raster
+from sunbreak.rasters.raster import georeferencing_optional, open_raster
 
 PANEL: Final = 640
 """Longest side of one picture in pixels."""
@@ -136,8 +136,10 @@ def write_png(picture: np.ndarray, path: Path) -> None:
         path: The file.
     """
     _, height, width = picture.shape
-    with rasterio.open(path, "w", driver="PNG", width=width, height=height, count=3, dtype="uint8") as file:
-        file.write(picture)
+    with georeferencing_optional():
+        file = rasterio.open(path, "w", driver="PNG", width=width, height=height, count=3, dtype="uint8")
+        with file:
+            file.write(picture)
 
 
 def scene_colours(scene: xr.Dataset) -> np.ndarray:

@@ -25,6 +25,7 @@ from rasterio.shutil import copy as rasterio_copy
 from rasterio.windows import Window
 
 from sunbreak.errors import OptionError, OutputError, ProductExistsError
+from sunbreak.rasters.raster import georeferencing_optional
 from sunbreak.rasters.tiff_tags import declare_no_alpha
 
 BLOCK: Final = 512
@@ -97,7 +98,7 @@ class RasterWriter:
             options |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
         if spec.geobox.crs is not None:
             options |= {"crs": spec.geobox.crs.to_wkt(), "transform": spec.geobox.affine}
-        with failing_as(final):
+        with failing_as(final), georeferencing_optional():
             self._file = rasterio.open(
                 path, "w", driver="GTiff", height=height, width=width, count=spec.count, dtype=spec.dtype,
                 nodata=spec.nodata, interleave="pixel" if spec.colors is None else "band", **options,
@@ -185,7 +186,9 @@ def read_to_the_end(path: Path) -> None:
     Raises:
         RasterioError: The file cannot be opened or a block cannot be read.
     """
-    with rasterio.open(path, driver="GTiff") as file:
+    with georeferencing_optional():
+        file = rasterio.open(path, driver="GTiff")
+    with file:
         for top in range(0, file.height, 4 * BLOCK):
             for left in range(0, file.width, 4 * BLOCK):
                 file.read(

@@ -89,6 +89,14 @@ def _first_line(error: BaseException) -> str:
     return lines[0].strip() if lines and lines[0].strip() else type(error).__name__
 
 
+@contextmanager
+def georeferencing_optional() -> Iterator[None]:
+    """Open files without rasterio's warning that they are not georeferenced: here they need not be."""
+    with _LOCK, warnings.catch_warnings():  # catch_warnings swaps global state, hence the lock
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
 def open_raster(path: str | Path) -> rasterio.DatasetReader:
     """Open a raster, after bounding what its header declares.
 
@@ -114,9 +122,7 @@ def open_raster(path: str | Path) -> rasterio.DatasetReader:
     resolved = check_path(path)
     try:
         driver = _driver(resolved)
-        # catch_warnings swaps global state, hence the lock
-        with _LOCK, warnings.catch_warnings(), rasterio.Env(**GDAL_OPTIONS):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with georeferencing_optional(), rasterio.Env(**GDAL_OPTIONS):
             dataset = rasterio.open(resolved, driver=driver, sharing=False)
     except (OSError, RasterioError, rasterio._err.CPLE_BaseError, UnicodeError) as error:
         reason = _first_line(error).replace(str(resolved), "the file")
