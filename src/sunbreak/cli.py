@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 import warnings
 from argparse import Action
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -209,6 +210,28 @@ def _show_warning(
         print(f"warning: {message}", file=sys.stderr)
 
 
+@contextlib.contextmanager
+def _only_our_errors(*, shown: bool) -> Iterator[None]:
+    """Keep what C libraries print on the error stream by themselves (libtiff on a full disk) away from the user."""
+    original = sys.__stderr__
+    if shown or original is None or sys.stderr is not original:
+        yield
+        return
+    kept = os.dup(2)
+    ours, theirs = os.fdopen(kept, "w", buffering=1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        original.flush()
+        os.dup2(theirs, 2)
+        sys.stderr = ours
+        yield
+    finally:
+        sys.stderr = original
+        ours.flush()
+        os.dup2(kept, 2)
+        os.close(theirs)
+        ours.close()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -220,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given: Any = build_parser().parse_args(arguments)
     options = given[given.verb]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _only_our_errors(shown=options.debug):
         warnings.showwarning = _show_warning
         try:
             VERBS[given.verb][1](options)

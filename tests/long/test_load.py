@@ -1,0 +1,118 @@
+"""Whole tiles, kills and full disks: `make check-long`."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.windows import Window
+
+pytestmark = pytest.mark.long
+FILES = ["item.json", "preview.png", "quality.tif", "reflectance.tif", "uncertainty.tif"]
+
+
+def sunbreak(*arguments):
+    return [sys.executable, "-m", "sunbreak.cli", *map(str, arguments)]
+
+
+def peak_of(command):
+    """Run a command; its wall time in s and the largest memory of it or any child before it, in GiB."""
+    start = time.monotonic()
+    subprocess.run(command, check=True)
+    return time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+def test_a_whole_tile_is_simulated_and_restored_within_3_gb(tmp_path, capsys):
+    scene, out = tmp_path / "scene", tmp_path / "out"
+    seconds, peak = peak_of(sunbreak("simulate", "-o", scene, "--size", 10980, "--seed", 5))
+    with capsys.disabled():
+        print(f"\nsimulate 10980 x 10980: {seconds:.0f} s, peak {peak:.2f} GiB")
+    assert peak < 3e9 / 2**30
+    seconds, peak = peak_of(sunbreak("restore", scene / "optical.tif", "--radar", scene / "radar.tif", "-o", out))
+    with capsys.disabled():
+        print(f"restore 10980 x 10980: {seconds:.0f} s, peak of both {peak:.2f} GiB")
+    assert peak < 3e9 / 2**30
+    with (
+        rasterio.open(scene / "optical.tif") as before,
+        rasterio.open(out / "reflectance.tif") as after,
+        rasterio.open(out / "quality.tif") as quality,
+    ):
+        for row, col in ((0, 0), (5000, 7000), (10980 - 700, 10980 - 700)):
+            window = Window(col, row, 700, 700)
+            clear = quality.read(1, window=window) == 1
+            np.testing.assert_array_equal(before.read(window=window)[:, clear], after.read(window=window)[:, clear])
+    shutil.rmtree(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kill") / "scene"
+    subprocess.run(sunbreak("simulate", "-o", folder, "--size", 1500, "--seed", 3), check=True)
+    return folder
+
+
+def restore(scene, out):
+    return sunbreak("restore", scene / "optical.tif", "--radar", scene / "radar.tif", "-o", out, "--overwrite")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_killed_at_any_moment_a_product_is_whole_or_not_there(scene, tmp_path, how):
+    out = tmp_path / "out"
+    start = time.monotonic()
+    subprocess.run(restore(scene, out), check=True)
+    whole = time.monotonic() - start
+    reference = {name: (out / name).read_bytes() for name in FILES[1:]}
+    shutil.rmtree(out)
+    for moment in np.random.default_rng(0).uniform(0.2, 1.0, 8):
+        process = subprocess.Popen(restore(scene, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moment * whole)
+        process.send_signal(how)
+        process.wait()
+        if (out / "item.json").exists():
+            assert {name: (out / name).read_bytes() for name in FILES[1:]} == reference
+    subprocess.run(restore(scene, out), check=True)
+    assert {name: (out / name).read_bytes() for name in FILES[1:]} == reference
+    assert sorted(path.name for path in out.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("size", ["200k", "3m", "20m", "40m"])
+def test_a_disk_that_fills_up_is_one_line_and_leaves_nothing(scene, tmp_path, size):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk is not permitted here")
+    try:
+        done = subprocess.run(restore(scene, disk / "out"), check=False, capture_output=True, text=True)
+        assert done.returncode == 1, done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert "no space left on device" in done.stderr
+        assert not list(disk.iterdir())
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_memory_stays_flat_from_4_to_36_megapixels(tmp_path, capsys):
+    peaks = []
+    for size in (2048, 6144):
+        scene, out = tmp_path / f"s{size}", tmp_path / f"o{size}"
+        subprocess.run(sunbreak("simulate", "-o", scene, "--size", size), check=True)
+        script = (
+            "import resource, sys\nfrom sunbreak.cli import main\nmain(sys.argv[1:])\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
+        )
+        arguments = ["restore", scene / "optical.tif", "--radar", scene / "radar.tif", "-o", out]
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
+        peaks.append(float(done.stdout.splitlines()[-1]))
+    with capsys.disabled():
+        print(f"\npeak {peaks[0]:.2f} GiB at 2048 x 2048, {peaks[1]:.2f} GiB at 6144 x 6144")
+    assert peaks[1] < 1.5 * peaks[0]
