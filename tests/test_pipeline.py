@@ -102,4 +102,4 @@ def test_an_existing_folder_keeps_what_was_in_it(files, tmp_path):
     (tmp_path / "out" / "notes.txt").write_text("mine")
     run(paths, tmp_path / "out")
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
-    assert not (tmp_path / "out" / ".partial").exists()
+    assert not list((tmp_path / "out").glob(".p*"))

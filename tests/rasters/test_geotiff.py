@@ -1,5 +1,6 @@
 import os
 import resource
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from rio_cogeo.cogeo import cog_validate
 from scenes import geobox
 from sunbreak.errors import OptionError, OutputError, ProductExistsError
 from sunbreak.legend import QUALITY_LEGEND
-from sunbreak.rasters.geotiff import RasterSpec, StagedFolder
+from sunbreak.rasters.geotiff import RasterSpec
+from sunbreak.rasters.staging import StagedFolder
 
 SHAPE = (700, 1100)
 
@@ -100,10 +102,51 @@ def test_an_interruption_leaves_nothing_and_spares_what_was_there(tmp_path):
 
 
 def test_what_a_killed_run_left_is_cleared_away(tmp_path):
-    (tmp_path / "out" / ".partial").mkdir(parents=True)
-    (tmp_path / "out" / ".partial" / "junk").write_text("x")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = tmp_path / "out" / f".partial-{socket.gethostname()}-{dead.pid}-abc"
+    left.mkdir(parents=True)
+    (left / "junk").write_text("x")
+    (tmp_path / "out" / ".publishing").touch()  # killed while it renamed its files
+    (tmp_path / "out" / "quality.tif").write_text("half a product")
     write_folder(tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["item.json", "quality.tif", "reflectance.tif"]
+
+
+def test_files_of_others_are_not_overwritten(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "quality.tif").write_text("mine")
+    with pytest.raises(ProductExistsError, match=r"quality\.tif: already exists"):
+        write_folder(tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quality.tif"]
+    (tmp_path / "out" / "quality.tif").unlink()
+    (tmp_path / "out" / "optical.tif").write_text("a simulated scene")
+    with pytest.raises(ProductExistsError, match="holds a simulated scene"):
+        write_folder(tmp_path / "out", overwrite=True)
+
+
+def test_a_folder_in_the_way_spares_the_finished_product(tmp_path):
+    write_folder(tmp_path / "out")
+    (tmp_path / "out" / "quality.tif").unlink()
+    (tmp_path / "out" / "quality.tif").mkdir()
+    with pytest.raises(ProductExistsError, match="is a folder"):
+        write_folder(tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out" / "item.json").exists()
+
+
+def test_two_runs_into_one_folder_do_not_mix(tmp_path):
+    with StagedFolder(tmp_path / "out") as first:
+        writer = first.create("a.tif", RasterSpec(geobox((64, 64)), 1, "uint8"))
+        writer.write(np.ones((64, 64), np.uint8), 0, 0)
+        with StagedFolder(tmp_path / "out") as second:
+            second.create("a.tif", RasterSpec(geobox((64, 64)), 1, "uint8"))
+            first.path("item.json").write_text("{}")
+            first.publish()
+            with pytest.raises(ProductExistsError):
+                second.publish()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.tif", "item.json"]
+    with rasterio.open(tmp_path / "out" / "a.tif") as file:
+        assert (file.read() == 1).all()
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path):

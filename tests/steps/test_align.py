@@ -258,7 +258,7 @@ GEOBOX = GeoBox((SIZE, SIZE), UTM, "EPSG:32633")
 def test_classes_of_20_m_on_10_m(tiff):
     path = tiff("scl.tif", CLASSES, transform=Affine(20, 0, UTM.c, 0, -20, UTM.f))
     got = warp_classes(path, GEOBOX)
-    assert got.dtype == np.uint8
+    assert got.dtype == np.int16
     assert got.dims == ("y", "x")
     np.testing.assert_array_equal(got.values, CLASSES[0].repeat(2, axis=0).repeat(2, axis=1))
 
@@ -283,13 +283,13 @@ def test_classes_half_a_pixel_apart_break_ties_alike(tiff):
     np.testing.assert_array_equal(got, codes[0, 1:, 1:])
 
 
-def test_classes_outside_and_nodata_are_255(tiff):
+def test_classes_outside_and_nodata_are_minus_1(tiff):
     path = tiff("q.tif", np.full((1, 8, 8), 3, "int16"), nodata=-1, transform=Affine(10, 0, UTM.c + 40, 0, -10, UTM.f))
     got = warp_classes(path, GEOBOX).values
     assert (got[:8, 4:12] == 3).all()
-    assert (got == 255).sum() == SIZE * SIZE - 64
+    assert (got == -1).sum() == SIZE * SIZE - 64
     silent = tiff("n.tif", np.full((1, 8, 8), -1, "int16"), nodata=-1)
-    assert (warp_classes(silent, GEOBOX).values == 255).all()
+    assert (warp_classes(silent, GEOBOX).values == -1).all()
 
 
 def test_bad_class_rasters(tiff):

@@ -123,7 +123,10 @@ def encode(reflectance: np.ndarray, encoding: Mapping[str, Any], *, clip: bool =
     if dtype.kind == "f":
         empty = dtype.type(np.nan if nodata is None else nodata)
         if is_reflectance(encoding):
-            unchanged: np.ndarray = np.where(missing, empty, reflectance.astype(dtype))
+            values = reflectance.astype(dtype)
+            if clip:  # a restored value shall not read as no data
+                values = np.where(values == empty, np.nextafter(empty, dtype.type(1)), values)
+            unchanged: np.ndarray = np.where(missing, empty, values)
             return unchanged
         stored = reflectance.astype(np.float64) * encoding["quantification"] - encoding["offset"]
         stored = np.rint(stored) if dtype == np.float64 else stored

@@ -1,8 +1,7 @@
-"""Write folders of Cloud Optimized GeoTIFFs that are either whole or not there.
+"""Write Cloud Optimized GeoTIFFs from blocks.
 
 A COG needs its complete full-resolution raster before the overviews can be laid out, so every raster is streamed
-block by block to a temporary tiled GeoTIFF, then copied to a COG, reopened and read to its last block. Only when all
-files of the folder have passed are they renamed to their final names, the STAC item last.
+block by block to a temporary tiled GeoTIFF, then copied to a COG, reopened and read to its last block.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -24,14 +22,12 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy as rasterio_copy
 from rasterio.windows import Window
 
-from sunbreak.errors import OptionError, OutputError, ProductExistsError
+from sunbreak.errors import OutputError
 from sunbreak.rasters.raster import georeferencing_optional
 from sunbreak.rasters.tiff_tags import declare_no_alpha
 
 BLOCK: Final = 512
 """Side of the tiles inside every file, in pixels."""
-STAGING: Final = ".partial"
-"""Folder inside the output folder that holds everything unfinished."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ def failing_as(path: Path) -> Iterator[None]:
         with rasterio.Env():  # without it GDAL and libtiff print their errors themselves
             yield
     except (OSError, RasterioError, rasterio._err.CPLE_BaseError) as error:
-        raise OutputError(f"{path}: writing failed ({_reason(path, error)}); nothing was left half-written") from error
+        raise OutputError(f"{path}: writing failed ({_reason(path, error)}); no product was made") from error
 
 
 def _reason(path: Path, error: BaseException) -> str:
@@ -194,110 +190,3 @@ def read_to_the_end(path: Path) -> None:
                 file.read(
                     window=Window(left, top, min(4 * BLOCK, file.width - left), min(4 * BLOCK, file.height - top))
                 )
-
-
-class StagedFolder:
-    """An output folder whose files appear together, or not at all.
-
-    Example:
-        >>> import tempfile
-        >>> with StagedFolder(Path(tempfile.mkdtemp()) / "out", marker="item.json") as stage:
-        ...     _ = stage.path("item.json").write_text("{}")
-        ...     stage.publish()
-        ...     (stage.out / "item.json").exists()
-        True
-    """
-
-    def __init__(self, out: str | Path, *, overwrite: bool = False, marker: str = "item.json") -> None:
-        """Prepare the folder; nothing is touched before `with`.
-
-        Args:
-            out: The output folder; made if it does not exist.
-            overwrite: Replace a finished product.
-            marker: Name of the file that says that the product is whole; renamed last, removed first.
-        """
-        self.out = Path(out)
-        self.overwrite, self.marker = overwrite, marker
-        self._writers: list[RasterWriter] = []
-        self._made = False
-
-    def __enter__(self) -> StagedFolder:
-        if self.out.exists() and not self.out.is_dir():
-            raise OptionError(f"{self.out}: is a file; -o/--out needs a folder")
-        if (self.out / self.marker).exists() and not self.overwrite:
-            raise ProductExistsError(f"{self.out}: already holds a finished product; pass --overwrite to replace it")
-        self._made = not self.out.exists()
-        try:
-            self.staging = self.out / STAGING
-            shutil.rmtree(self.staging, ignore_errors=True)  # left by a run that was killed
-            self.staging.mkdir(parents=True)
-        except OSError as error:
-            raise OptionError(f"{self.out}: cannot write there ({error.strerror}); choose another -o/--out") from error
-        return self
-
-    def create(self, name: str, spec: RasterSpec) -> RasterWriter:
-        """Begin a raster; its blocks may then be written in any order.
-
-        Args:
-            name: Final file name, for example `reflectance.tif`.
-            spec: What the file holds.
-
-        Returns:
-            The writer; closed by `finish` or `publish`.
-
-        Raises:
-            OutputError: The file cannot be made.
-        """
-        writer = RasterWriter(self.staging / f"stream-{name}", self.out / name, spec)
-        self._writers.append(writer)
-        return writer
-
-    def path(self, name: str) -> Path:
-        """Path under which a further file of the product is to be written before `publish`.
-
-        Args:
-            name: Final file name.
-
-        Returns:
-            Path inside the staging folder.
-        """
-        return self.staging / name
-
-    def finish(self) -> dict[str, Path]:
-        """Turn all rasters into verified COGs, still in the staging folder.
-
-        Returns:
-            Paths of the rasters by their final name, for checksums and previews.
-
-        Raises:
-            OutputError: Writing or reading back failed.
-        """
-        finished = {writer.final.name: writer.to_cog() for writer in self._writers}
-        self._writers = []
-        return finished
-
-    def publish(self) -> None:
-        """Rename all files of the staging folder to their final names, the marker last.
-
-        Raises:
-            OutputError: Writing, reading back or renaming failed.
-        """
-        self.finish()
-        with failing_as(self.out):
-            names = sorted(path.name for path in self.staging.iterdir())
-            (self.out / self.marker).unlink(missing_ok=True)
-            for name in sorted(names, key=lambda name: name == self.marker):
-                (self.staging / name).replace(self.out / name)
-            self.staging.rmdir()
-        self._made = False
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for writer in self._writers:
-            with contextlib.suppress(OutputError):
-                writer.close()
-        shutil.rmtree(self.staging, ignore_errors=True)
-        if self._made:
-            with contextlib.suppress(OSError):
-                self.out.rmdir()

@@ -20,7 +20,8 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak.bands import DN_MAX, DN_MIN, DN_NODATA, QUANTIFICATION, RADAR_BANDS
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, LegendEntry, Quality
-from sunbreak.rasters.geotiff import BLOCK, RasterSpec, RasterWriter, StagedFolder
+from sunbreak.rasters.geotiff import BLOCK, RasterSpec, RasterWriter
+from sunbreak.rasters.staging import StagedFolder
 from sunbreak.simulate.noise import Floats
 from sunbreak.simulate.scene import SimulatedWindow, simulate
 from sunbreak.simulate.spec import SceneSpec
@@ -34,7 +35,7 @@ CRS: Final = "EPSG:32633"
 CORNER: Final = (500_000.0, 5_000_040.0)
 """Easting and northing of the upper left corner in m, on the 20 m and 60 m grids alike."""
 PIXEL: Final = 10.0
-CACHE_MB: Final = 64
+CACHE: Final = 64 << 20
 """GDAL's block cache; its default, a share of the machine's memory, would grow with the machine."""
 MARKER: Final = "optical.tif"
 """The file that appears last: where it is, the scene is whole."""
@@ -60,7 +61,7 @@ def write_scene(spec: SceneSpec, out: Path, *, overwrite: bool = False, progress
         ProductExistsError: It already holds a scene and `overwrite` is not set.
         OutputError: Writing failed; nothing is left half-written.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), StagedFolder(out, overwrite=overwrite, marker=MARKER) as stage:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), StagedFolder(out, overwrite=overwrite, marker=MARKER) as stage:
         writers = {name: stage.create(name, raster) for name, raster in _rasters(spec).items()}
         corners = [(r, c) for r in range(0, spec.size, BLOCK) for c in range(0, spec.size, BLOCK)]
         with Bar((spec.size, spec.size), "simulate", shown=progress) as bar:

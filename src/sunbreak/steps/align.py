@@ -29,8 +29,10 @@ MAX_PARTS: Final = 32
 """Finest split of an optical pixel where radar pixels are much smaller."""
 BLOCK: Final = 512
 """Side of the blocks that are warped at once, in (parts of) pixels."""
-OUTSIDE: Final = 255
-"""Code of a warped class raster where its file says nothing."""
+OUTSIDE: Final = -1
+"""Code of pixels that a class raster says nothing of."""
+HIGHEST_CODE: Final = 255
+"""Class rasters hold bytes."""
 
 
 def grid_of(file: RasterFile) -> Grid:
@@ -246,12 +248,12 @@ class ClassWindows:
             cols: Columns on the optical grid.
 
         Returns:
-            (y, x), uint8; `OUTSIDE` where the file says nothing.
+            (y, x), int16; `OUTSIDE` where the file says nothing.
 
         Raises:
             RasterError: A code lies outside 0..255; convert the file to uint8.
         """
-        out = np.full((rows.stop - rows.start, cols.stop - cols.start), OUTSIDE, np.uint8)
+        out = np.full((rows.stop - rows.start, cols.stop - cols.start), OUTSIDE, np.int16)
         u, v = (axis + TIE for axis in self.way.coordinates(rows, cols))
         found = source_window(u, v, self.file.shape, margin=0)
         if found is None:
@@ -262,9 +264,9 @@ class ClassWindows:
             np.floor(v[inside]).astype(int) - source_rows.start, np.floor(u[inside]).astype(int) - source_cols.start
         ]
         silent = picked == self.file.nodata if self.file.nodata is not None else np.zeros(picked.shape, bool)
-        if ((picked < 0) | (picked > OUTSIDE))[~silent].any():
-            raise RasterError(f"{self.file.path}: holds codes outside 0-{OUTSIDE}; convert it to uint8 classes")
-        out[inside] = np.where(silent, OUTSIDE, picked).astype(np.uint8)
+        if ((picked < 0) | (picked > HIGHEST_CODE))[~silent].any():
+            raise RasterError(f"{self.file.path}: holds codes outside 0-{HIGHEST_CODE}; convert it to uint8 classes")
+        out[inside] = np.where(silent, OUTSIDE, picked).astype(np.int16)
         return out
 
 
@@ -278,7 +280,7 @@ def warp_classes(path: str | Path, geobox: GeoBox, *, name: str = "the scene", b
         band: Band of the file, counted from 1.
 
     Returns:
-        (y, x), uint8, nearest neighbour, lazy; 255 where the file holds its nodata value or does not reach.
+        (y, x), int16, nearest neighbour, lazy; -1 where the file holds its nodata value or does not reach.
 
     Raises:
         RasterError: The file cannot be opened, or does not hold integer codes.
@@ -293,4 +295,4 @@ def warp_classes(path: str | Path, geobox: GeoBox, *, name: str = "the scene", b
         raise RasterError(f"{path}: has {file.count} band(s), no band {band}; choose another band")
     way = relate(file, grid_of_geobox(geobox), name)
     load = ClassWindows(file, way, band)
-    return xr.Variable(("y", "x"), lazy(WindowedArray(tuple(geobox.shape), np.uint8, load)))
+    return xr.Variable(("y", "x"), lazy(WindowedArray(tuple(geobox.shape), np.int16, load)))

@@ -18,6 +18,8 @@ from sunbreak.bands import RADAR_PIXEL_SPACING
 from sunbreak.errors import OptionError, QualityError
 from sunbreak.legend import SCL_TO_QUALITY, Quality
 from sunbreak.rasters.geotiff import failing_as
+from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.sampling import sample
 from sunbreak.scene import window as load
 from sunbreak.steps import align
 from sunbreak.tiles import Window, blocks
@@ -35,6 +37,9 @@ WORDS: Final[dict[str, Quality]] = {
     "shadow": Quality.SHADOW,
 }
 OWN_CODES: Final[dict[int, Quality]] = {int(code): code for code in Quality}
+OWN_NAME: Final = "quality"
+"""Description of the band in which Sunbreak's own products hold the classes."""
+UNEXPLAINED: Final = -9
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> QualityOf:
         A function from windows to quality classes, not yet grown.
     """
     if options.quality is not None:
-        given = _from_file(scene, options.quality, parse_map(options.quality_map))
+        given = _from_file(scene, options.quality, _meaning(options))
     elif "quality" in scene:
         given = lambda window: load(scene, "quality", window.rows, window.cols)  # noqa: E731 - the short of it
     else:
@@ -151,6 +156,24 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> QualityOf:
         return np.where(has_data, given(window), np.uint8(Quality.NODATA))
 
     return window_of
+
+
+def _meaning(options: MaskOptions) -> dict[int, Quality]:
+    """What the codes of the quality file mean; a plain cloud mask must not pass for Sunbreak's own classes."""
+    if options.quality_map is not None or options.quality is None:
+        return parse_map(options.quality_map)
+    file = RasterFile(options.quality)
+    name = (file.descriptions[0] or "").strip().lower()
+    if name == "scl":
+        return dict(SCL_TO_QUALITY)
+    stored = sample(file, [1])
+    codes = {int(code) for code in np.unique(stored)} - ({int(file.nodata)} if file.nodata is not None else set())
+    if name != OWN_NAME and not codes & {Quality.THIN_CLOUD, Quality.THICK_CLOUD, Quality.SHADOW}:
+        raise QualityError(
+            f"{options.quality}: holds the codes {sorted(codes)}, which may mean anything; pass --quality-map scl, or "
+            "pairs such as 0=clear,1=thick"
+        )
+    return dict(OWN_CODES)
 
 
 def grown_window(source: QualityOf, window: Window, shape: tuple[int, int], buffer: int) -> np.ndarray:
@@ -205,9 +228,9 @@ def _dilated(mask: np.ndarray, disk: np.ndarray) -> np.ndarray:
 
 
 def _from_file(scene: xr.Dataset, path: str | Path, meaning: Mapping[int, Quality]) -> QualityOf:
-    layer = align.warp_classes(path, scene.odc.geobox)
-    table = np.full(256, -1, np.int16)
-    table[255] = Quality.NODATA  # outside of the file, or its own nodata
+    layer = align.warp_classes(path, scene.odc.geobox, name=str(scene.attrs.get("optical_path", "the scene")))
+    table = np.full(257, UNEXPLAINED, np.int16)
+    table[align.OUTSIDE] = Quality.NODATA  # the last entry
     for code, quality in meaning.items():
         if code > 255:
             raise OptionError(f"--quality-map: code {code} does not fit a class raster of 8 bits")
@@ -216,8 +239,8 @@ def _from_file(scene: xr.Dataset, path: str | Path, meaning: Mapping[int, Qualit
     def window_of(window: Window) -> np.ndarray:
         codes = np.asarray(layer[window.rows, window.cols])
         quality = table[codes]
-        if (quality < 0).any():
-            unknown = sorted({int(code) for code in np.unique(codes[quality < 0])})
+        if (quality == UNEXPLAINED).any():
+            unknown = sorted({int(code) for code in np.unique(codes[quality == UNEXPLAINED])})
             raise QualityError(
                 f"{path}: holds the codes {unknown}, which are not explained; pass --quality-map CODE=CLASS,…"
             )

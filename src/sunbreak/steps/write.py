@@ -14,13 +14,20 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak import preview, stac
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
+from sunbreak.errors import OptionError
 from sunbreak.legend import QUALITY_LEGEND, SOURCE_LEGEND, Source
 from sunbreak.radiometry.dn import encode, is_reflectance
 from sunbreak.radiometry.metadata import Metadata, to_tags
-from sunbreak.rasters.geotiff import RasterSpec, StagedFolder, failing_as
+from sunbreak.rasters.geotiff import RasterSpec, failing_as
+from sunbreak.rasters.staging import StagedFolder
 from sunbreak.steps.restore import RestoredBlock
 from sunbreak.tiles import blocks
 
+NAMES: Final = ("reflectance.tif", "quality.tif", "uncertainty.tif", "preview.png", "item.json")
+"""The files of a product."""
+INPUTS: Final = ("optical_path", "radar_path", "quality_path")
+"""Attributes of a scene that name its inputs."""
+LOSSLESS: Final = {"dtype": "float32", "offset": 0, "quantification": 1, "nodata": None}
 ITEM: Final = "item.json"
 """Written last: it exists if and only if the product is whole."""
 
@@ -43,11 +50,27 @@ class ProductWriter:
         self._stage = StagedFolder(out, overwrite=overwrite, marker=ITEM)
         self._geobox: GeoBox = scene.odc.geobox
         self._bands = [str(name) for name in scene["band"].values]
-        self._encoding: Mapping[str, Any] = scene[variable].encoding
+        # xarray forgets the encoding in arithmetic; then reflectance itself is stored, which loses nothing
+        self._encoding: Mapping[str, Any] = LOSSLESS | scene[variable].encoding
         self._scene = scene
 
     def __enter__(self) -> ProductWriter:
+        self._spare_the_inputs()
         self._stage.__enter__()
+        try:
+            self._create()
+        except BaseException:
+            self._stage.__exit__(None, None, None)
+            raise
+        return self
+
+    def _spare_the_inputs(self) -> None:
+        for key in INPUTS:
+            path = self._scene.attrs.get(key)
+            if path and Path(path).resolve().parent == self._stage.out.resolve() and Path(path).name in NAMES:
+                raise OptionError(f"{path}: is an input and would be overwritten; choose another -o/--out")
+
+    def _create(self) -> None:
         self._reflectance = self._stage.create("reflectance.tif", self._reflectance_spec())
         self._quality = self._stage.create(
             "quality.tif",
@@ -72,7 +95,6 @@ class ProductWriter:
                 offset=0.0,
             ),
         )
-        return self
 
     def _reflectance_spec(self) -> RasterSpec:
         stored = self._encoding
@@ -113,7 +135,7 @@ class ProductWriter:
         """
         top, left = block.window.top, block.window.left
         measured = encode(block.reflectance, self._encoding)
-        restored = encode(block.reflectance, self._encoding, clip=not is_reflectance(self._encoding))
+        restored = encode(block.reflectance, self._encoding, clip=True)
         changed = block.source > Source.MEASURED
         self._reflectance.write(np.where(changed, restored, measured), top, left)
         self._quality.write(np.stack([block.quality, block.source]), top, left)
@@ -201,9 +223,13 @@ def write(product: xr.Dataset, out: str | Path, *, overwrite: bool = False) -> p
     Raises:
         ProductExistsError: The folder already holds a finished product.
         OutputError: The disk is full, or a file did not survive its verification; nothing is left half-written.
+        OptionError: The Dataset is not a product.
     """
-    shape = (product.sizes["y"], product.sizes["x"])
     names = ("reflectance", "uncertainty", "quality", "source")
+    missing = [name for name in names if name not in product]
+    if missing:
+        raise OptionError(f"not a product: {', '.join(missing)} missing; write what `sunbreak.restore` returns")
+    shape = (product.sizes["y"], product.sizes["x"])
     with ProductWriter(out, product, overwrite=overwrite) as writer:
         for window in blocks(shape):
             parts = [np.asarray(product[name].isel(y=window.rows, x=window.cols).data) for name in names]
