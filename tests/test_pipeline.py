@@ -55,7 +55,8 @@ def test_from_files_to_a_product_clear_pixels_keep_their_dn(files, tmp_path):
     error = (restored[keep].astype(float) - 1000) / 10000 - truth[keep]
     assert np.sqrt((error[:, cloud] ** 2).mean()) < 0.02
     links = {link.title for link in item.links if link.rel == "derived_from"}
-    assert links == {"optical", "radar"}
+    assert links == {"optical", "radar", "quality"}
+    assert item.properties["sunbreak:restored_by"].keys() == {"scene prior"}
 
 
 def test_the_files_equal_what_the_python_api_gives(files, tmp_path):

@@ -56,9 +56,9 @@ def _restore_parser() -> ArgumentParser:
     reading.add_argument("--radar-units", metavar="dB|power", help="units of the radar file")
     reading.add_argument("--radar-bands", metavar="LIST", help="polarisations of the radar file, for example VH,VV")
     masking = parser.add_argument_group("cloud and shadow")
-    masking.add_argument("--quality", metavar="FILE", help="class raster; else Sunbreak finds clouds itself")
+    masking.add_argument("--quality", metavar="FILE", help="class raster; else a simple rule finds clouds")
     masking.add_argument(
-        "--quality-map", metavar="MAP", help="codes of that raster: scl, or 1=thick,2=thin,3=shadow,..."
+        "--quality-map", metavar="MAP", help="its codes: scl, or 0=clear,1=thick,2=thin,3=shadow,255=nodata"
     )
     masking.add_argument(
         "--buffer", type=int, default=4, metavar="PX", help="pixels by which cloud and shadow grow (4)"
@@ -90,9 +90,10 @@ def _restore(given: Namespace) -> None:
         overwrite=given.overwrite, progress=True,
     )  # fmt: skip
     told = item.properties
+    restored = ", ".join(f"{share} % by {name}" for name, share in told["sunbreak:restored_by"].items())
     print(
-        f"{given.out}: {told['sunbreak:cloud_percent']} % cloud and {told['sunbreak:shadow_percent']} % shadow "
-        f"restored ({told['sunbreak:model']}); look at {given.out / 'preview.png'}"
+        f"{given.out}: {told['sunbreak:cloud_percent']} % cloud and {told['sunbreak:shadow_percent']} % shadow found; "
+        f"{'restored ' + restored if restored else 'copied unchanged'}; look at {given.out / 'preview.png'}"
     )
 
 
@@ -151,6 +152,8 @@ def _evaluate_parser() -> ArgumentParser:
 def _evaluate(given: Namespace) -> None:
     from sunbreak.evaluation import evaluate
 
+    if given.json is not None and not given.json.parent.is_dir():
+        raise OptionError(f"--json {given.json}: no such folder")
     report = evaluate(given.models, given.data, protocol=given.protocol, per_patch=given.per_patch, progress=True)
     print(report.text())
     if given.json is not None:

@@ -56,4 +56,5 @@ def process(
         estimator, found = fit_estimator(scene, options, progress=progress)
         for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
             writer.write(block)
-        return writer.publish(scene.attrs | facts(estimator, found), preview.scene_colours(scene))
+        told = facts(estimator, found, writer.sources)
+        return writer.publish(scene.attrs | told, preview.scene_colours(scene))

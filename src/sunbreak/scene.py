@@ -16,7 +16,7 @@ in the same way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -25,7 +25,11 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from sunbreak.bands import OPTICAL_BANDS, QUANTIFICATION, RADAR_BANDS, Level
-from sunbreak.errors import GeometryError, OptionError
+from sunbreak.errors import GeometryError, OptionError, QualityError
+from sunbreak.legend import Quality
+
+HIGHEST_MEDIAN: Final = 5.0
+"""No scene has a median reflectance above this, whatever its clouds."""
 
 
 def make_scene(
@@ -58,7 +62,8 @@ def make_scene(
         The scene.
 
     Raises:
-        OptionError: A band or polarisation is unknown or named twice.
+        OptionError: A band or polarisation is unknown, named twice or out of order, or the values are not reflectance.
+        QualityError: Quality holds unknown codes.
         GeometryError: Shapes differ.
 
     Example:
@@ -72,6 +77,9 @@ def make_scene(
         raise OptionError(f"bands {list(bands)}: each must be one of {list(OPTICAL_BANDS)}, named once")
     if [pol for pol in pols if pol not in RADAR_BANDS] or len(set(pols)) != len(pols):
         raise OptionError(f"polarisations {list(pols)}: each must be one of {list(RADAR_BANDS)}, named once")
+    if list(pols) != [pol for pol in RADAR_BANDS if pol in pols]:
+        raise OptionError(f"polarisations {list(pols)}: give them in the order {', '.join(RADAR_BANDS)}")
+    _check_values(optical, quality)
     height, width = optical.shape[-2:]
     if geobox is None:
         geobox = GeoBox((height, width), Affine.identity(), None)
@@ -90,12 +98,25 @@ def make_scene(
     coords: dict[str, Any] = {"band": list(bands)}
     if radar is not None:
         coords["pol"] = list(pols)
-    coords.update({str(name): values for name, values in xr_coords(geobox).items()})
+    coords.update({str(name): values for name, values in xr_coords(geobox, always_yx=True).items()})
     facts = {key: value for key, value in attrs.items() if value is not None}
     scene = xr.Dataset(variables, coords=coords, attrs={"level": level, **facts})
     stored = {"dtype": "float32", "offset": 0, "quantification": QUANTIFICATION, "nodata": None, **(encoding or {})}
     scene["optical"].encoding.update(stored)
     return scene
+
+
+def _check_values(optical: Any, quality: Any) -> None:
+    """Refuse arrays in memory that are plainly something else; lazy ones come from files that were checked."""
+    if isinstance(optical, np.ndarray):
+        if optical.dtype.kind != "f":
+            raise OptionError(f"optical holds {optical.dtype}; give reflectance as float32, 1.0 = 100 %, NaN = no data")
+        thinned = optical[..., :: max(1, optical.shape[-2] // 256), :: max(1, optical.shape[-1] // 256)]
+        values = thinned[np.isfinite(thinned)]
+        if values.size and np.median(values) > HIGHEST_MEDIAN:
+            raise OptionError(f"optical has a median of {np.median(values):.0f}; give reflectance, 1.0 = 100 %, not DN")
+    if isinstance(quality, np.ndarray) and quality.size and quality.max() > max(Quality):
+        raise QualityError(f"quality holds the code {quality.max()}; codes go from 0 to {int(max(Quality))}")
 
 
 def window(scene: xr.Dataset, name: str, rows: slice, cols: slice) -> np.ndarray:

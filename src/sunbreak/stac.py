@@ -36,6 +36,11 @@ EXTENSIONS: Final = {
 }
 MISSION_START: Final = datetime(2015, 6, 23, tzinfo=UTC)
 """Launch of Sentinel-2A: the earliest date of a scene whose date is unknown."""
+TOLD: Final = (
+    "model", "precision", "restored_by", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days",
+    "quality_map", "buffer", "offset",
+)  # fmt: skip
+"""Attributes of a product that its item repeats."""
 COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
 OUTLINE_POINTS: Final = 5
 """Points on each side of the footprint: the sides of a UTM square are curved in longitude and latitude."""
@@ -67,7 +72,7 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
         **_projection(geobox),
     }
     for key, value in attrs.items():
-        if key in ("model", "precision", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days"):
+        if key in TOLD:
             properties[f"sunbreak:{key}"] = value
     if attrs.get("platform"):
         properties["platform"] = attrs["platform"]
@@ -84,7 +89,7 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     )
     for key, asset in assets.items():
         item.add_asset(key, asset)
-    for key in ("optical_path", "radar_path"):
+    for key in ("optical_path", "radar_path", "quality_path"):
         if attrs.get(key):
             target = os.path.relpath(Path(attrs[key]).resolve(), out.resolve())
             item.add_link(pystac.Link("derived_from", target, title=key.removesuffix("_path")))

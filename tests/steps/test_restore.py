@@ -79,7 +79,7 @@ def test_a_fully_clouded_scene_with_radar_takes_the_global_regression(level):
 def test_a_fully_clouded_scene_without_radar_is_an_error():
     scene = make_scene(np.full((3, 50, 50), 0.8, np.float32), bands=["B02", "B03", "B04"], level="L2A",
                        quality=np.full((50, 50), 3, np.uint8), optical_path="s2.tif")  # fmt: skip
-    with pytest.raises(QualityError, match=r"s2\.tif: no clear pixel and no radar.*--radar"):
+    with pytest.raises(QualityError, match=r"s2\.tif: no clear pixel, and no radar.*--radar"):
         restore(scene)
 
 

@@ -73,6 +73,8 @@ class SceneEstimator:
     """`SCENE_PRIOR` or `GLOBAL_REGRESSION`."""
     fill: SpatialFill
     """For pixels without valid radar."""
+    fill_covariance: np.ndarray
+    """Covariance of the fill's errors between bands over the whole scene, (band, band)."""
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""
@@ -87,7 +89,7 @@ class SceneEstimator:
                 continue
             mean[:, *place], sigma[:, *place] = self._first(cell, features[:, *place], valid[place])
             source[place] = np.where(valid[place], self.source, Source.SPATIAL_FILL)
-            self._look(mean[:, *place], sigma[:, *place], optical[:, *place], quality[place])
+            self._look(mean[:, *place], sigma[:, *place], optical[:, *place], quality[place], valid[place])
         np.clip(mean, 0.0, HIGHEST, out=mean)
         known = wanted & np.isfinite(mean).all(axis=0)
         return Estimate(mean, sigma, np.where(known, source, Source.NONE).astype(np.uint8))
@@ -106,22 +108,25 @@ class SceneEstimator:
         filled, spread = self.fill.predict(cell)
         return np.where(valid, mean, filled), np.where(valid, sigma, spread)
 
-    def _look(self, mean: np.ndarray, sigma: np.ndarray, optical: np.ndarray, quality: np.ndarray) -> None:
-        """Correct the first estimate in place, cloud and shadow apart."""
-        covariance = self.regression.covariance if self.regression is not None else None
+    def _look(
+        self, mean: np.ndarray, sigma: np.ndarray, optical: np.ndarray, quality: np.ndarray, valid: np.ndarray
+    ) -> None:
+        """Correct the first estimate in place: cloud and shadow apart, with radar and without."""
         bands = [str(name) for name in self.scene["band"].values]
         level: Level = self.scene.attrs["level"]
         cloud = (quality == Quality.THIN_CLOUD) | (quality == Quality.THICK_CLOUD)
+        shadow = quality == Quality.SHADOW
         for kind, hypotheses in (
             (cloud, see_through.cloud_hypotheses(bands)),
-            (quality == Quality.SHADOW, see_through.shadow_hypotheses(bands, level)),
+            (shadow, see_through.shadow_hypotheses(bands, level)),
         ):
-            if not kind.any():
-                continue
-            errors = covariance if covariance is not None else np.diag((sigma[:, kind] ** 2).mean(axis=1))
-            mean[:, kind], sigma[:, kind] = see_through.see_through(
-                mean[:, kind], sigma[:, kind], errors, optical[:, kind], hypotheses, bands
-            )
+            for here, regression in ((kind & valid, self.regression), (kind & ~valid, None)):
+                known = here & np.isfinite(mean).all(axis=0)
+                if known.any():
+                    errors = self.fill_covariance if regression is None else regression.covariance
+                    mean[:, known], sigma[:, known] = see_through.see_through(
+                        mean[:, known], sigma[:, known], errors, optical[:, known], hypotheses, bands
+                    )
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,8 @@ class NetworkEstimator:
         outputs = engine.run_patches(self.model, grid, block, wanted, lambda patch: self._inputs(patch, shape))
         mean = np.clip(outputs.get("reflectance", before.mean), 0.0, HIGHEST)
         sigma = np.exp(0.5 * outputs["log_variance"]) if "log_variance" in outputs else before.sigma
-        radar = np.isfinite(load(scene, "radar", block.rows, block.cols)).all(axis=0) if "radar" in scene else False
+        uses_radar = "radar" in scene and bool({"radar", "radar_valid", "prior"} & set(self.model.runtime.inputs))
+        radar = np.isfinite(load(scene, "radar", block.rows, block.cols)).all(axis=0) if uses_radar else False
         source = np.where(radar, Source.NETWORK_WITH_RADAR, Source.NETWORK_WITHOUT_RADAR)
         return Estimate(mean, sigma, np.where(wanted, source, Source.NONE).astype(np.uint8))
 
@@ -188,13 +194,9 @@ class NetworkEstimator:
         mean = np.nan_to_num(optical, nan=0.0).astype(np.float32)
         sigma = np.zeros_like(mean)
         shape = (self.first.scene.sizes["y"], self.first.scene.sizes["x"])
-        around = Window(window.top // CELL * CELL, window.left // CELL * CELL, 0, 0)
-        height, width = window.rows.stop - around.top, window.cols.stop - around.left
-        whole = Window(around.top, around.left, height, width)
         for cell in _cells(Window(0, 0, *shape)) if is_wanted(quality).any() else ():
-            common = cell.intersection(whole)
             seen = cell.intersection(window)
-            if common is None or seen is None:
+            if seen is None:
                 continue
             found = self._cell(cell)
             here, there = seen.inside(window), seen.inside(cell)

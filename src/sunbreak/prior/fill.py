@@ -95,10 +95,12 @@ def fit_fill(moments: FillMoments) -> SpatialFill:
     """
     known = moments.count > 0
     count = np.maximum(moments.count, 1.0)
-    both = np.concatenate([moments.total, moments.squares]) / count
-    filled = smooth_fill(both.astype(np.float32), known, reach=REACH)
-    mean, squares = np.split(filled, 2)
-    return SpatialFill(mean, np.maximum(squares - mean**2, 1e-6))
+    mean, variance = np.empty_like(moments.total), np.empty_like(moments.total)
+    for band, (total, squares) in enumerate(zip(moments.total, moments.squares, strict=True)):
+        # band by band: the pyramids of all bands together would take a gigabyte for a tile
+        filled = smooth_fill(np.stack([total, squares]) / count, known, reach=REACH)
+        mean[band], variance[band] = filled[0], np.maximum(filled[1] - filled[0] ** 2, 1e-6)
+    return SpatialFill(mean, variance)
 
 
 def _positions(start: int, length: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

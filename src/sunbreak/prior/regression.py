@@ -20,8 +20,8 @@ CELL: Final = 256
 """Side of a cell in pixels; all arithmetic runs on whole cells, so block sizes cannot change a result."""
 FOLDS: Final = 4
 """Parts the clear pixels are divided into, for errors on held-out pixels."""
-FOLD_BLOCK: Final = 64
-"""Side in pixels of the squares dealt to the folds: larger than the reach of the largest smoothing."""
+FOLD_BLOCK: Final = 32
+"""Side in pixels of the squares dealt to the folds: the reach of the largest smoothing, so that errors are held out."""
 RIDGE: Final = 0.2
 """Ridge penalty of the scene's slopes, as a share of the features' variance. Clear pixels beside clouds carry haze and
 differ from those below, so the penalty stays strong however many there are (measured: RESULTS.md)."""
@@ -70,6 +70,17 @@ class CellMoments:
                     pixels = joint[:, cell & (fold == index)].astype(np.float64)
                     place = ((window.top + top) // CELL, (window.left + left) // CELL, index)
                     self.sums[place] += pixels @ pixels.T
+
+    def band_covariance(self) -> np.ndarray:
+        """Covariance of reflectance between bands over all pixels gathered.
+
+        Returns:
+            (band, band), reflectance squared.
+        """
+        total = self.sums.sum(axis=(0, 1, 2))
+        mean = total[0, self.features :] / max(self.pixels, 1.0)
+        covariance: np.ndarray = total[self.features :, self.features :] / max(self.pixels, 1.0) - np.outer(mean, mean)
+        return covariance
 
     @property
     def pixels(self) -> float:
@@ -155,8 +166,14 @@ def fit(moments: CellMoments) -> Regression:
     total = moments.sums.sum(axis=(0, 1))  # (fold, size, size)
     scene = _ridge(total.sum(axis=0), k)
     held_out = [_ridge(total.sum(axis=0) - fold, k) for fold in total]
-    errors = sum(_error_moments(fold, k, slopes) for fold, slopes in zip(total, held_out, strict=True))
-    covariance = errors / max(total[:, 0, 0].sum(), 1.0)
+    # a fold that leaves too little to fit on would measure a fit nobody uses
+    counts = total[:, 0, 0]
+    fair = counts.sum() - counts >= MIN_CLEAR / 2
+    if fair.any():
+        errors = sum(_error_moments(total[i], k, held_out[i]) for i in np.flatnonzero(fair))
+        covariance = errors / max(counts[fair].sum(), 1.0)
+    else:  # all clear pixels in one square: their own residuals, doubled, have to do
+        covariance = 2.0 * _error_moments(total.sum(axis=0), k, scene) / max(counts.sum(), 1.0)
     local = _gather(moments.sums)
     rows, cols = local.shape[:2]
     slopes = np.empty((rows, cols, k, moments.bands))
@@ -165,12 +182,14 @@ def fit(moments: CellMoments) -> Regression:
         folds = local[row, col]
         everything = folds.sum(axis=0)
         slopes[row, col] = _shrunk(everything, total.sum(axis=0), scene, k)
-        squares = PSEUDO_PIXELS * np.diag(covariance)
-        for index, fold in enumerate(folds):
+        squares, weight = PSEUDO_PIXELS * np.diag(covariance), PSEUDO_PIXELS
+        for index in np.flatnonzero(fair):
+            fold = folds[index]
             rest = total.sum(axis=0) - total[index]
             without = _shrunk(everything - fold, rest, held_out[index], k)
             squares = squares + np.diag(_error_moments(fold, k, without))
-        variance[row, col] = squares / (PSEUDO_PIXELS + everything[0, 0])
+            weight += fold[0, 0]
+        variance[row, col] = squares / weight
     return Regression(slopes.astype(np.float32), np.maximum(variance, 1e-8).astype(np.float32), covariance)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
 from sunbreak.legend import Quality
-from sunbreak.prior import features as radar_features
-from sunbreak.prior.estimators import block_features
+from sunbreak.prior import features
+from sunbreak.prior.estimators import block_features, is_wanted
 from sunbreak.prior.fill import FillMoments
 from sunbreak.prior.regression import CellMoments
 from sunbreak.scene import window as load
@@ -20,14 +20,20 @@ from sunbreak.work import Bar, side_by_side
 
 @dataclass
 class Survey:
-    """Moments and counts over the clear pixels of a scene."""
+    """Moments and counts over a scene."""
 
-    regression: CellMoments | None
-    """Of radar features and reflectance; None without radar."""
+    moments: CellMoments
+    """Of radar features and reflectance over clear pixels; without radar, of a constant and reflectance."""
     fill: FillMoments
-    """Of reflectance alone."""
-    counts: np.ndarray = field(default_factory=lambda: np.zeros(len(Quality), np.int64))
+    """Of reflectance over clear pixels, on a finer grid."""
+    with_radar: bool
+    """Whether the scene has radar."""
+    counts: np.ndarray
     """Number of pixels of each quality class."""
+    band_pixels: np.ndarray
+    """Number of clear pixels with a value, (band,)."""
+    seen_by_radar: int = 0
+    """Number of pixels to restore that have valid radar."""
 
     @property
     def to_restore(self) -> int:
@@ -36,13 +42,13 @@ class Survey:
 
     @property
     def clear(self) -> int:
-        """Number of clear pixels."""
-        return int(self.counts[Quality.CLEAR])
+        """Number of clear pixels with all bands."""
+        return int(self.fill.count.sum())
 
     @property
     def fitted_on(self) -> int:
-        """Number of clear pixels with valid radar and all bands."""
-        return 0 if self.regression is None else int(self.regression.pixels)
+        """Number of clear pixels with all bands and, where the scene has radar, valid radar."""
+        return int(self.moments.pixels)
 
 
 def survey(scene: xr.Dataset, *, block: int = BLOCK, progress: bool = False) -> Survey:
@@ -50,36 +56,47 @@ def survey(scene: xr.Dataset, *, block: int = BLOCK, progress: bool = False) -> 
 
     Args:
         scene: A scene with quality.
-        block: Side of a block in pixels, a multiple of `prior.CELL`.
+        block: Side of a block in pixels, a multiple of `regression.CELL`.
         progress: Show a progress bar.
 
     Returns:
         The survey; a scene without cloud is only counted.
     """
-    shape = (scene.sizes["y"], scene.sizes["x"])
-    bands = scene.sizes["band"]
+    shape, bands = (scene.sizes["y"], scene.sizes["x"]), scene.sizes["band"]
     with_radar = "radar" in scene
-    features = radar_features.count([str(pol) for pol in scene["pol"].values]) if with_radar else 0
-    found = Survey(CellMoments(shape, features, bands) if with_radar else None, FillMoments(shape, bands))
+    size = features.count([str(pol) for pol in scene["pol"].values]) if with_radar else 1
+    counts = np.zeros(len(Quality), np.int64)
     for window in blocks(shape, block):
         quality = load(scene, "quality", window.rows, window.cols)
-        found.counts += np.bincount(quality.ravel(), minlength=len(Quality))[: len(Quality)]
+        counts += np.bincount(quality.ravel(), minlength=len(Quality))[: len(Quality)]
+    found = Survey(CellMoments(shape, size, bands), FillMoments(shape, bands), with_radar, counts, np.zeros(bands, int))
     if found.to_restore == 0:
         return found
     with Bar(shape, "fitting", shown=progress) as bar:
         # blocks hold whole cells, so that no two threads add to the same one
-        for _ in side_by_side(partial(_add, found, scene), blocks(shape, block), bar):
-            pass
+        for band_pixels, seen_by_radar in side_by_side(partial(_add, found, scene), blocks(shape, block), bar):
+            found.band_pixels += band_pixels
+            found.seen_by_radar += seen_by_radar
     return found
 
 
-def _add(found: Survey, scene: xr.Dataset, window: Window) -> None:
-    clear = load(scene, "quality", window.rows, window.cols) == Quality.CLEAR
+def _add(found: Survey, scene: xr.Dataset, window: Window) -> tuple[np.ndarray, int]:
+    """Add a block to the moments; returns clear values per band, and pixels to restore that the radar sees."""
+    quality = load(scene, "quality", window.rows, window.cols)
+    clear, wanted = quality == Quality.CLEAR, is_wanted(quality)
+    seen = np.ones(quality.shape, bool)
+    if found.with_radar:
+        seen = np.isfinite(load(scene, "radar", window.rows, window.cols)).all(axis=0)
+    seen_by_radar = int((seen & wanted).sum()) if found.with_radar else 0
     if not clear.any():
-        return
+        return np.zeros(scene.sizes["band"], int), seen_by_radar
     optical = load(scene, "optical", window.rows, window.cols)
-    usable = clear & np.isfinite(optical).all(axis=0)
+    finite = np.isfinite(optical)
+    usable = clear & finite.all(axis=0)
     found.fill.add(window, optical, usable)
-    if found.regression is not None:
-        features, valid = block_features(scene, window)
-        found.regression.add(window, features, optical, usable & valid)
+    if found.with_radar:
+        layers, seen = block_features(scene, window)
+    else:
+        layers = np.ones((1, *quality.shape), np.float32)
+    found.moments.add(window, layers, optical, usable & seen)
+    return (finite & clear).sum(axis=(1, 2)), seen_by_radar

@@ -22,6 +22,8 @@ RadarUnits = Literal["dB", "power"]
 
 ZERO_FILL_SHARE: Final = 0.05
 """Share of pixels of exactly 0 dB in all bands from which on they are a fill value, not clipped bright returns."""
+NEGATIVE_POWER: Final = 0.05
+"""Share of negative values above which a radar file cannot be in linear power; noise removal leaves a few."""
 MAX_ABS_DB: Final = 100.0
 """Beyond this, decibels are a fill value such as -9999; real backscatter stays within -60 to 40."""
 MAX_POWER: Final = 1e5
@@ -123,6 +125,10 @@ def understand_radar(
         raise RadiometryError(f"{file.path}: holds no valid pixel; check the file, or leave the radar out")
     values, valid = _scaled(raw, draft)
     valid = valid & _plausible(raw, draft)
+    if units == "power" and (values[valid] < 0).mean() > NEGATIVE_POWER:
+        raise RadiometryError(
+            f"{file.path}: holds negative values, so it is in dB and not in power; drop --radar-units"
+        )
     units = units or _detect_units(file.path, values[valid])
     zero = units == "dB" and bool(np.all(raw == 0, axis=0).mean() >= ZERO_FILL_SHARE)
     storage = RadarStorage(indexes, tuple(names), units, file.nodata, tuple(scales), tuple(offsets), zero)

@@ -124,7 +124,9 @@ def mask(
     with Bar(shape, "masking", shown=progress) as bar:
         for _ in side_by_side(fill, blocks(shape, MASK_BLOCK), bar):
             pass
-    return scene.assign(quality=(("y", "x"), quality))
+    told = {"quality_path": options.quality, "quality_map": options.quality_map, "buffer": options.buffer}
+    kept = {key: value if isinstance(value, int) else str(value) for key, value in told.items() if value is not None}
+    return scene.assign(quality=(("y", "x"), quality)).assign_attrs(kept)
 
 
 def _unnamed_file(folder: Path, shape: tuple[int, int]) -> np.ndarray:

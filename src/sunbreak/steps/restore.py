@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from sunbreak import engine
-from sunbreak.errors import OptionError, QualityError, SunbreakWarning
-from sunbreak.legend import Quality, Source
+from sunbreak.errors import OptionError, QualityError, RadiometryError, SunbreakWarning
+from sunbreak.legend import SOURCE_LEGEND, Quality, Source
 from sunbreak.models import RESTORERS
 from sunbreak.prior.estimators import Estimator, NetworkEstimator, SceneEstimator, is_wanted
 from sunbreak.prior.fill import fit_fill
@@ -63,7 +65,7 @@ class RestoredBlock:
 def restore(
     scene: xr.Dataset,
     *,
-    model: str | Path = "scene-prior",
+    model: str | Path | None = None,
     options: RestoreOptions | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
@@ -71,8 +73,8 @@ def restore(
 
     Args:
         scene: A scene; without `quality` Sunbreak's own mask is run first.
-        model: Name of a model or path of an ONNX model with its card.
-        options: Further options; its `model` gives way to the argument above.
+        model: Name of a model or path of an ONNX model with its card; None takes that of `options`.
+        options: Further options.
         progress: Show a progress bar on a terminal.
 
     Returns:
@@ -92,7 +94,10 @@ def restore(
         (0.1, 6)
     """
     options = options or RestoreOptions()
-    options = RestoreOptions(model, options.runtime, options.precision, options.block)
+    if model is not None:
+        options = dataclasses.replace(options, model=model)
+    if "optical" not in scene:
+        raise OptionError("not a scene: it has no `optical`; take it from `sunbreak.read` or `sunbreak.make_scene`")
     if "quality" not in scene:
         scene = mask(scene)
     estimator, found = fit_estimator(scene, options, progress=progress)
@@ -110,30 +115,48 @@ def restore(
     kept = {name: scene.coords[name] for name in scene.coords if name != "pol"}
     product = xr.Dataset({name: (dims[name], array) for name, array in arrays.items()}, coords=kept, attrs=scene.attrs)
     product["reflectance"].encoding.update(optical.encoding)
-    product.attrs |= facts(estimator, found)
+    told = facts(estimator, found, np.bincount(arrays["source"].ravel(), minlength=len(Source)))
+    product.attrs |= told | {"restored_by": sources_in_words(told)}
     return product
 
 
-def facts(estimator: Estimator | None, found: Survey) -> dict[str, str | float | int]:
+def facts(
+    estimator: Estimator | None, found: Survey, sources: np.ndarray
+) -> dict[str, str | float | int | dict[str, float]]:
     """What the product's metadata says about a restoration.
 
     Args:
         estimator: What restored, None when there was nothing to restore.
         found: The survey of the scene.
+        sources: Number of pixels of each `legend.Source`.
 
     Returns:
         Attributes for the product.
     """
     total = max(int(found.counts[Quality.CLEAR :].sum()), 1)
-    attrs: dict[str, str | float | int] = {
+    restored = {int(code): int(sources[code]) for code in Source if code > Source.MEASURED and sources[code]}
+    attrs: dict[str, str | float | int | dict[str, float]] = {
         "model": "none" if estimator is None else estimator.name,
         "cloud_percent": round(100 * int(found.counts[[Quality.THIN_CLOUD, Quality.THICK_CLOUD]].sum()) / total, 2),
         "shadow_percent": round(100 * int(found.counts[Quality.SHADOW]) / total, 2),
         "fitted_on_pixels": found.fitted_on,
+        "restored_by": {SOURCE_LEGEND[code].name: round(100 * count / total, 2) for code, count in restored.items()},
     }
     if isinstance(estimator, NetworkEstimator):
         attrs["precision"] = estimator.model.precision
     return attrs
+
+
+def sources_in_words(told: Mapping[str, Any]) -> str:
+    """What restored how much, for people.
+
+    Args:
+        told: From `facts`.
+
+    Returns:
+        For example `scene prior 41.2 %, spatial fill 0.3 %`; empty when nothing was restored.
+    """
+    return ", ".join(f"{name} {share} %" for name, share in told["restored_by"].items())
 
 
 def fit_estimator(
@@ -152,37 +175,60 @@ def fit_estimator(
     Raises:
         QualityError: The scene is fully clouded and there is neither radar nor a reference date.
         OptionError: The model is unknown or does not fit the scene.
+        RadiometryError: A band holds no data; leave it out.
     """
     name = str(options.model)
     network = None if name in RESTORERS else _open_network(scene, options)
     found = survey(scene, block=options.block, progress=progress)
     if found.to_restore == 0:
         return None, found
-    first = _scene_estimator(scene, name if network is None else "scene-prior", found)
+    first = _scene_estimator(scene, found)
     estimator: Estimator = first if network is None else NetworkEstimator(network.name, network, first)
     return estimator, found
 
 
-def _scene_estimator(scene: xr.Dataset, name: str, found: Survey) -> SceneEstimator:
-    fill = fit_fill(found.fill)
-    if found.regression is None:
-        if found.clear == 0:
-            raise QualityError(
-                f"{scene.attrs.get('optical_path', 'scene')}: no clear pixel and no radar, nothing to restore from; "
-                "pass --radar, or another mask with --quality"
-            )
-        return SceneEstimator(name, scene, None, Source.SPATIAL_FILL, fill)
-    if found.fitted_on >= MIN_CLEAR:
-        return SceneEstimator(name, scene, fit(found.regression), Source.SCENE_PRIOR, fill)
-    warnings.warn(
-        f"{scene.attrs.get('optical_path', 'scene')}: only {found.fitted_on} clear pixels with radar (the scene prior "
-        f"needs {MIN_CLEAR}); the global regression takes over, with larger uncertainty",
-        SunbreakWarning,
-        stacklevel=2,
+def _scene_estimator(scene: xr.Dataset, found: Survey) -> SceneEstimator:
+    where = scene.attrs.get("optical_path", "scene")
+    bands, pols = (
+        [str(value) for value in scene[key].values] if key in scene.coords else [] for key in ("band", "pol")
     )
-    bands, pols = ([str(value) for value in scene[key].values] for key in ("band", "pol"))
+    empty = [name for name, count in zip(bands, found.band_pixels, strict=True) if count == 0]
+    if found.clear == 0 and found.seen_by_radar == 0:
+        why = f"band {', '.join(empty)} holds no data" if empty and found.band_pixels.any() else "no clear pixel"
+        raise QualityError(
+            f"{where}: {why}, and no radar over what is to be restored; pass --radar, another mask with --quality, or "
+            "leave empty bands out with --bands"
+        )
+    if empty and found.band_pixels.any():
+        others = ",".join("-" if name in empty else name for name in bands)
+        raise RadiometryError(
+            f"{where}: band {', '.join(empty)} holds no data in clear pixels; leave it out with --bands={others}"
+        )
+    fill = fit_fill(found.fill)
+    # errors of the fill are related between bands as reflectance is
+    spread = np.sqrt(np.nanmean(fill.variance, axis=(1, 2))) if found.clear else np.ones(len(bands))
+    covariance = found.moments.band_covariance()
+    scale = spread / np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    covariance = covariance * np.outer(scale, scale) + 1e-6 * np.eye(len(bands))
+    if not found.with_radar:
+        if found.clear < MIN_CLEAR:
+            _warn(f"{where}: only {found.clear} clear pixels and no radar; the fill is little more than a guess")
+        return SceneEstimator("spatial-fill", scene, None, Source.SPATIAL_FILL, fill, covariance)
+    if found.clear == 0 and found.seen_by_radar < found.to_restore:
+        left = 100 * (1 - found.seen_by_radar / found.to_restore)
+        _warn(f"{where}: no clear pixel, and no radar over {left:.0f} % of the cloud, which is left without data")
+    if found.fitted_on >= MIN_CLEAR:
+        return SceneEstimator("scene-prior", scene, fit(found.moments), Source.SCENE_PRIOR, fill, covariance)
+    _warn(
+        f"{where}: only {found.fitted_on} clear pixels with radar (the scene prior needs {MIN_CLEAR}); the global "
+        "regression takes over, with larger uncertainty"
+    )
     regression = global_regression(scene.attrs["level"], bands, pols)
-    return SceneEstimator(name, scene, regression, Source.GLOBAL_REGRESSION, fill)
+    return SceneEstimator("global-regression", scene, regression, Source.GLOBAL_REGRESSION, fill, covariance)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, SunbreakWarning, stacklevel=4)
 
 
 def _open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model:
@@ -207,7 +253,7 @@ def restore_blocks(
     Args:
         scene: A scene with quality.
         estimator: From `fit_estimator`.
-        block: Side of a block in pixels, a multiple of `prior.CELL`.
+        block: Side of a block in pixels, a multiple of `regression.CELL`.
         progress: Show a progress bar on a terminal.
 
     Yields:

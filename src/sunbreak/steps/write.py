@@ -53,6 +53,8 @@ class ProductWriter:
         # xarray forgets the encoding in arithmetic; then reflectance itself is stored, which loses nothing
         self._encoding: Mapping[str, Any] = LOSSLESS | scene[variable].encoding
         self._scene = scene
+        self.sources = np.zeros(len(Source), np.int64)
+        """Number of pixels of each source written so far."""
 
     def __enter__(self) -> ProductWriter:
         self._spare_the_inputs()
@@ -134,6 +136,7 @@ class ProductWriter:
             OutputError: The disk is full or the write failed.
         """
         top, left = block.window.top, block.window.left
+        self.sources += np.bincount(block.source.ravel(), minlength=len(Source))
         measured = encode(block.reflectance, self._encoding)
         restored = encode(block.reflectance, self._encoding, clip=True)
         changed = block.source > Source.MEASURED
