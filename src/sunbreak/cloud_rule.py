@@ -92,14 +92,57 @@ class SunGeometry:
         return float(np.hypot(*self.displacement(MAX_CLOUD_HEIGHT)))
 
 
-def classify(optical: np.ndarray, bands: Sequence[str], level: Level, pixel: float, sun: SunGeometry) -> np.ndarray:
+@dataclass(frozen=True)
+class GroundGrid:
+    """How pixels lie on the ground."""
+
+    pixel: float
+    """Pixel size in m."""
+    down: tuple[float, float] = (1.0, 0.0)
+    """Rows per pixel size walked to the south, and to the east."""
+    right: tuple[float, float] = (0.0, 1.0)
+    """Columns per pixel size walked to the south, and to the east."""
+
+    def pixels(self, south: float, east: float) -> tuple[float, float]:
+        """Rows and columns of a displacement.
+
+        Args:
+            south: Metres to the south.
+            east: Metres to the east.
+
+        Returns:
+            Rows and columns.
+
+        Example:
+            >>> GroundGrid(10.0).pixels(100.0, -50.0)
+            (10.0, -5.0)
+        """
+        rows = (self.down[0] * south + self.down[1] * east) / self.pixel
+        return rows, (self.right[0] * south + self.right[1] * east) / self.pixel
+
+
+def check_bands(bands: Sequence[str]) -> None:
+    """Refuse band sets in which the rule cannot find clouds.
+
+    Args:
+        bands: Names of the bands.
+
+    Raises:
+        OptionError: Blue, green or red is missing.
+    """
+    missing = [name for name in NEEDED if name not in bands]
+    if missing:
+        raise OptionError(f"bands {', '.join(missing)} are needed to find clouds; give the mask with --quality FILE")
+
+
+def classify(optical: np.ndarray, bands: Sequence[str], level: Level, grid: GroundGrid, sun: SunGeometry) -> np.ndarray:
     """Quality of each pixel from its spectrum and from where the sun stands.
 
     Args:
         optical: Reflectance, (band, y, x), NaN = no data; of about 20 m resolution.
         bands: Names of the bands, in the array's order; blue, green and red must be among them.
         level: Processing level.
-        pixel: Pixel size in m.
+        grid: Pixel size and orientation.
         sun: Position of the sun; unknown angles make shadows be looked for on all sides of a cloud.
 
     Returns:
@@ -112,20 +155,18 @@ def classify(optical: np.ndarray, bands: Sequence[str], level: Level, pixel: flo
         Haze-optimised transform: Zhang et al. (2002), Remote Sensing of Environment 82; shadows as cloud projected
         along the solar azimuth onto dark near infrared: Zhu and Woodcock (2012), Remote Sensing of Environment 118.
     """
-    missing = [name for name in NEEDED if name not in bands]
-    if missing:
-        raise OptionError(f"bands {missing} are needed to find clouds; give the mask with --quality FILE")
+    check_bands(bands)
     by_name = dict(zip(bands, optical, strict=True))
     nodata = ~np.isfinite(optical).any(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         thin, thick = _cloud(by_name, level)
     sure = _without_specks(thin) | _without_specks(thick)
-    near = _near(sure, COMPANY_REACH / pixel)  # small clouds keep company, roofs do not
+    near = _near(sure, COMPANY_REACH / grid.pixel)  # small clouds keep company, roofs do not
     thin, thick = thin & (sure | near), thick & (sure | near)
     with np.errstate(invalid="ignore"):
-        thin |= (_haze(by_name, level) > EDGE_HAZE) & _near(thin | thick, EDGE_REACH / pixel)
+        thin |= (_haze(by_name, level) > EDGE_HAZE) & _near(thin | thick, EDGE_REACH / grid.pixel)
     quality = np.full(nodata.shape, Quality.CLEAR, np.uint8)
-    quality[_shadow(by_name, thin | thick, nodata, pixel, sun)] = Quality.SHADOW
+    quality[_shadow(by_name, (thin | thick, thick), nodata, grid, sun)] = Quality.SHADOW
     quality[thin] = Quality.THIN_CLOUD
     quality[thick] = Quality.THICK_CLOUD
     quality[nodata] = Quality.NODATA
@@ -169,18 +210,24 @@ def _without_specks(mask: np.ndarray) -> np.ndarray:
 
 
 def _shadow(
-    bands: dict[str, np.ndarray], cloud: np.ndarray, nodata: np.ndarray, pixel: float, sun: SunGeometry
+    bands: dict[str, np.ndarray],
+    clouds: tuple[np.ndarray, np.ndarray],
+    nodata: np.ndarray,
+    grid: GroundGrid,
+    sun: SunGeometry,
 ) -> np.ndarray:
+    """Dark pixels where a cloud may throw its shadow; `clouds` are all clouds, and the thick ones."""
+    cloud, thick = clouds
     infrared = next((bands[name] for name in NEAR_INFRARED if name in bands), None)
     if infrared is None or not cloud.any():
         return np.zeros_like(cloud)
     with np.errstate(invalid="ignore"):
         clear = ~cloud & ~nodata & np.isfinite(infrared) & (infrared > 0.08)
-        surroundings = _local_mean(infrared, clear, SURROUNDINGS / pixel)
+        surroundings = _local_mean(infrared, clear, SURROUNDINGS / grid.pixel)
         dark = (infrared < np.minimum(SHADOW_DARKENING * surroundings, SHADOW_CEILING)) & ~cloud
         green = bands["B03"]
         water = green > WATER_RATIO * infrared
-    return _without_specks(dark & ~water & _projected(cloud, pixel, sun))
+    return _without_specks(dark & ~water & _projected(cloud, thick, grid, sun))
 
 
 def _local_mean(values: np.ndarray, valid: np.ndarray, radius: float) -> np.ndarray:
@@ -191,13 +238,14 @@ def _local_mean(values: np.ndarray, valid: np.ndarray, radius: float) -> np.ndar
     return mean
 
 
-def _projected(cloud: np.ndarray, pixel: float, sun: SunGeometry) -> np.ndarray:
+def _projected(cloud: np.ndarray, thick: np.ndarray, grid: GroundGrid, sun: SunGeometry) -> np.ndarray:
     """Where shadows may lie: the cloud mask moved along the sun's rays for all heights up to the highest."""
     if sun.azimuth is None or sun.elevation is None:
-        distance = ndimage.distance_transform_edt(~cloud)
-        near: np.ndarray = distance * pixel < UNKNOWN_SUN_REACH
+        if not thick.any():  # on all sides of every wisp, whatever is dark would pass for shadow
+            return np.zeros_like(cloud)
+        near: np.ndarray = ndimage.distance_transform_edt(~thick) * grid.pixel < UNKNOWN_SUN_REACH
         return near
-    south, east = (metres / pixel for metres in sun.displacement(MAX_CLOUD_HEIGHT))
+    south, east = grid.pixels(*sun.displacement(MAX_CLOUD_HEIGHT))
     steps = max(1, int(np.hypot(south, east)))
     out = np.zeros_like(cloud)
     for step in range(1, steps + 1):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 from conftest import write_raster
 from scenes import UTM, blob, geobox, land
 from sunbreak.bands import L1C_BANDS
-from sunbreak.cloud_rule import SunGeometry, classify
+from sunbreak.cloud_rule import GroundGrid, SunGeometry, classify
 from sunbreak.errors import OptionError, QualityError
 from sunbreak.legend import Quality
 from sunbreak.scene import make_scene
@@ -128,7 +130,7 @@ def test_shadows_fall_away_from_the_sun(azimuth, south, east):
 def test_cirrus_shows_in_its_band_only():
     optical = np.tile(LAND, (1, 40, 40))
     optical[10, 10:30, 10:30] = 0.03
-    found = classify(optical.astype(np.float32), L1C_BANDS, "L1C", 20.0, SunGeometry())
+    found = classify(optical.astype(np.float32), L1C_BANDS, "L1C", GroundGrid(20.0), SunGeometry())
     assert (found[12:28, 12:28] == Quality.THIN_CLOUD).all()
     assert (found[:8] == Quality.CLEAR).all()
 
@@ -139,7 +141,7 @@ def test_snow_and_roofs_are_not_cloud():
         :, None, None
     ]
     optical[:, 10:12, 10:12] = 0.6
-    found = classify(optical.astype(np.float32), L1C_BANDS, "L1C", 20.0, SunGeometry())
+    found = classify(optical.astype(np.float32), L1C_BANDS, "L1C", GroundGrid(20.0), SunGeometry())
     assert (found == Quality.CLEAR).all()
 
 
@@ -170,3 +172,18 @@ def test_classes_on_disk_equal_classes_in_memory(tmp_path):
     scene = seen((300, 300), cloud=blob((300, 300), (150, 150), 50))
     np.testing.assert_array_equal(mask(scene, folder=tmp_path).quality.values, mask(scene).quality.values)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_scene_stored_south_up_or_turned_has_the_same_mask():
+    cloud = blob(SHAPE, (350, 320), 60)
+    scene = seen(cloud=cloud, shadow=blob(SHAPE, (270, 260), 60) & ~cloud, sun=(140.0, 40.0))
+    found = mask(scene).quality.values
+    assert (found == Quality.SHADOW).sum() > 1000
+    optical, affine = scene.optical.values, scene.odc.geobox.affine
+    told = {"bands": L1C_BANDS, "level": "L1C", "sun_azimuth": 140.0, "sun_elevation": 40.0}
+    flip = GeoBox(SHAPE, Affine(10, 0, affine.c, 0, 10, affine.f - 10 * SHAPE[0]), UTM)
+    upside = mask(make_scene(optical[:, ::-1].copy(), geobox=flip, **told)).quality.values[::-1]
+    turn = GeoBox(SHAPE[::-1], Affine(0, 10, affine.c, -10, 0, affine.f), UTM)
+    turned = mask(make_scene(optical.transpose(0, 2, 1).copy(), geobox=turn, **told)).quality.values.T
+    for other in (upside, turned):  # rounding of whole pixels along the ray apart
+        assert (other == found).mean() > 0.995

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
+from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from sunbreak import cloud_rule
@@ -27,6 +28,7 @@ from sunbreak.work import Bar, side_by_side
 
 MASK_BLOCK: Final = 1024
 """Side of a block in pixels; shadows are looked for far beyond it, so it is larger than elsewhere."""
+METRES_A_DEGREE: Final = 111_320.0
 RULE_PIXEL: Final = 20.0
 """Pixel size in m at which the rule looks for clouds."""
 WORDS: Final[dict[str, Quality]] = {
@@ -254,15 +256,15 @@ def _from_file(scene: xr.Dataset, path: str | Path, meaning: Mapping[int, Qualit
 
 def _from_rule(scene: xr.Dataset) -> QualityOf:
     bands = [str(name) for name in scene["band"].values]
-    missing = [name for name in cloud_rule.NEEDED if name not in bands]
-    if missing:
-        raise OptionError(f"bands {', '.join(missing)} are needed to find clouds; give the mask with --quality FILE")
+    cloud_rule.check_bands(bands)
     used = [name for name in bands if name in cloud_rule.USED]
-    pixel = pixel_size(scene)
+    pixel = ground_grid(scene.odc.geobox).pixel
     step = max(1, round(RULE_PIXEL / pixel))
     sun = cloud_rule.SunGeometry(scene.attrs.get("sun_azimuth"), scene.attrs.get("sun_elevation"))
     shape = (scene.sizes["y"], scene.sizes["x"])
-    halo = step * (int(max(sun.reach(), cloud_rule.SURROUNDINGS) / (pixel * step)) + 8)
+    grid = ground_grid(scene.odc.geobox, step)
+    furthest = max(sun.reach(), cloud_rule.SURROUNDINGS) + cloud_rule.COMPANY_REACH + cloud_rule.EDGE_REACH
+    halo = step * (int(furthest / (pixel * step)) + 10)
 
     def window_of(window: Window) -> np.ndarray:
         aligned = Window(window.top // step * step, window.left // step * step, 0, 0)
@@ -274,7 +276,7 @@ def _from_rule(scene: xr.Dataset) -> QualityOf:
             plane = np.asarray(scene["optical"][bands.index(band), wide.rows, wide.cols].data)
             valid |= np.isfinite(plane[rows, cols])
             planes.append(_averaged(plane, step))
-        coarse = cloud_rule.classify(np.stack(planes), used, scene.attrs["level"], pixel * step, sun)
+        coarse = cloud_rule.classify(np.stack(planes), used, scene.attrs["level"], grid, sun)
         fine = coarse.repeat(step, axis=0).repeat(step, axis=1)[: wide.height, : wide.width]
         quality: np.ndarray = fine[rows, cols].copy()
         quality[~valid] = Quality.NODATA
@@ -285,24 +287,31 @@ def _from_rule(scene: xr.Dataset) -> QualityOf:
     return window_of
 
 
-def pixel_size(scene: xr.Dataset) -> float:
-    """Pixel size of a scene in m; 10 m without georeferencing.
+def ground_grid(geobox: GeoBox, step: int = 1) -> cloud_rule.GroundGrid:
+    """How the pixels of a grid lie on the ground; 10 m and north up without georeferencing.
 
     Args:
-        scene: A scene.
+        geobox: The grid.
+        step: Pixels joined to one.
 
     Returns:
-        The mean of both sides of a pixel; degrees are taken as 111,320 m.
+        Pixel size in m, and the way south and east in pixels.
     """
-    geobox = scene.odc.geobox
     if geobox.crs is None:
-        return float(RADAR_PIXEL_SPACING)
+        return cloud_rule.GroundGrid(float(RADAR_PIXEL_SPACING) * step)
     affine = geobox.affine
-    side = float(np.sqrt(abs(affine.determinant)))
     if geobox.crs.geographic:
-        latitude = (affine * (geobox.width / 2, geobox.height / 2))[1]
-        return float(side * 111_320.0 * np.sqrt(max(np.cos(np.radians(latitude)), 0.01)))
-    return side
+        latitude = affine.d * geobox.width / 2 + affine.e * geobox.height / 2 + affine.f
+        east, north = METRES_A_DEGREE * max(float(np.cos(np.radians(latitude))), 0.01), METRES_A_DEGREE
+    else:
+        east = north = float(geobox.crs.proj.axis_info[0].unit_conversion_factor)
+    # columns and rows to metres east and north, and back
+    forth = np.array([[affine.a * east, affine.b * east], [affine.d * north, affine.e * north]])
+    back = np.linalg.inv(forth)
+    pixel = float(np.sqrt(abs(np.linalg.det(forth))))
+    down = (float(-back[1, 1] * pixel), float(back[1, 0] * pixel))
+    right = (float(-back[0, 1] * pixel), float(back[0, 0] * pixel))
+    return cloud_rule.GroundGrid(pixel * step, down, right)
 
 
 def _averaged(plane: np.ndarray, step: int) -> np.ndarray:
