@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 import sunbreak
 from conftest import write_raster
 from scenes import UTM, blob, geobox, land
 from sunbreak.bands import L1C_BANDS
-from sunbreak.errors import ProductExistsError, RasterError
+from sunbreak.errors import OptionError, ProductExistsError, RasterError
 from sunbreak.pipeline import process
 from sunbreak.steps.mask import MaskOptions
 from sunbreak.steps.restore import RestoreOptions
@@ -104,3 +106,29 @@ def test_an_existing_folder_keeps_what_was_in_it(files, tmp_path):
     run(paths, tmp_path / "out")
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
     assert not list((tmp_path / "out").glob(".p*"))
+
+
+def test_a_part_of_a_geographic_scene_is_written_where_it_lies(tmp_path):
+    truth, radar = land((120, 150), ["B02", "B03", "B04"])
+    affine = Affine(1e-4, 0, -0.78, 0, -1e-4, 38.1)
+    scene = sunbreak.make_scene(
+        truth, bands=["B02", "B03", "B04"], level="L2A", radar=radar, quality=np.ones(truth.shape[1:], np.uint8),
+        geobox=GeoBox((120, 150), affine, "EPSG:4326"),
+    )  # fmt: skip
+    part = scene.isel(x=slice(40, 100), y=slice(30, 90))
+    sunbreak.write(sunbreak.restore(part), tmp_path / "out")
+    with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
+        assert file.transform.almost_equals(affine @ Affine.translation(40, 30), 1e-9)
+        assert file.crs.to_epsg() == 4326
+        assert [kind.name for kind in file.colorinterp] == ["blue", "green", "red"]
+
+
+def test_inputs_are_never_overwritten(files, tmp_path):
+    paths, *_ = files
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    source = mine / "reflectance.tif"
+    source.write_bytes(paths["s2"].read_bytes())
+    with pytest.raises(OptionError, match="is an input"):
+        process(source, paths["s1"], mine, mask_options=MaskOptions(paths["quality"]), overwrite=True)
+    assert source.read_bytes() == paths["s2"].read_bytes()

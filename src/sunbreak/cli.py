@@ -161,9 +161,11 @@ def _evaluate(given: Namespace) -> None:
 
 
 def _preview_parser() -> ArgumentParser:
-    parser = _parser("Draw a product: cloudy (if its input is still there), restored, quality, uncertainty.")
+    parser = _parser(
+        "Draw a product (cloudy, restored, quality, uncertainty) or a simulated scene (cloudy, radar, quality, truth)."
+    )
     parser.add_argument("product", type=Path, metavar="OUT", help="folder of the product")
-    parser.add_argument("-o", "--out", type=Path, metavar="PNG", help="file to write (OUT/preview.png)")
+    parser.add_argument("-o", "--out", type=Path, metavar="PNG", help="file to write (OUT-preview.png beside it)")
     return parser
 
 

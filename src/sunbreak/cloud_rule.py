@@ -23,8 +23,13 @@ USED: Final = (*NEEDED, *NEAR_INFRARED, "B10", "B11")
 
 AIR_BLUE: Final[dict[Level, float]] = {"L1C": 0.085, "L2A": 0.02}
 """Reflectance that clear air (L1C) or imperfect correction (L2A) adds to blue over dark land."""
-THIN_HAZE: Final = 0.02
-"""Blue in excess of half the red and the air: thin cloud begins here (haze-optimised transform)."""
+THIN_HAZE: Final[dict[Level, float]] = {"L1C": 0.02, "L2A": 0.05}
+"""Blue in excess of half the red and the air: thin cloud begins here (haze-optimised transform). After correction to
+the surface, pale fields come as near to it as haze does."""
+WHITENESS: Final = 0.65
+"""Cloud has at least this share of its red in blue; pale soil has less."""
+INFRARED_SHARE: Final = 0.6
+"""Cloud has at least this share of its blue in the near infrared; water, turbid or shallow, has less."""
 THIN_BRIGHTNESS: Final = 0.05
 """and blue exceeds that of the air by at least this: hazy water is dark, cloud is not."""
 THICK_HAZE: Final = 0.08
@@ -177,7 +182,11 @@ def _cloud(bands: dict[str, np.ndarray], level: Level) -> tuple[np.ndarray, np.n
     blue, green, red = bands["B02"], bands["B03"], bands["B04"]
     haze = _haze(bands, level)
     grey = np.maximum(np.maximum(blue, green), red) < 2.0 * np.minimum(np.minimum(blue, green), red)
-    thin = (haze > THIN_HAZE) & grey & (blue > AIR_BLUE[level] + THIN_BRIGHTNESS)
+    grey &= blue - AIR_BLUE[level] > WHITENESS * red
+    infrared = next((bands[name] for name in NEAR_INFRARED if name in bands), None)
+    if infrared is not None:
+        grey &= infrared > INFRARED_SHARE * blue
+    thin = (haze > THIN_HAZE[level]) & grey & (blue > AIR_BLUE[level] + THIN_BRIGHTNESS)
     thick = (haze > THICK_HAZE) & grey
     if "B11" in bands:
         swir = bands["B11"]

@@ -187,3 +187,30 @@ def test_a_scene_stored_south_up_or_turned_has_the_same_mask():
     turned = mask(make_scene(optical.transpose(0, 2, 1).copy(), geobox=turn, **told)).quality.values.T
     for other in (upside, turned):  # rounding of whole pixels along the ray apart
         assert (other == found).mean() > 0.995
+
+
+@pytest.mark.parametrize("codes", [(0, 1), (0, 255), (0, 1, 255)])
+def test_a_plain_cloud_mask_does_not_pass_for_our_own_classes(tmp_path, codes):
+    layer = np.resize(np.array(codes, np.uint8), (1, 40, 60))
+    write_raster(tmp_path / "m.tif", layer, crs=UTM, transform=geobox((40, 60)).affine)
+    with pytest.raises(QualityError, match=r"m\.tif: holds the codes .*--quality-map"):
+        mask(seen((40, 60)), options=MaskOptions(tmp_path / "m.tif"))
+    explained = mask(seen((40, 60)), options=MaskOptions(tmp_path / "m.tif", "0=clear,1=thick,255=thick", 0))
+    np.testing.assert_array_equal(explained.quality.values, np.where(layer[0] > 0, 3, 1))
+
+
+def test_what_a_quality_file_does_not_cover_is_nodata_whatever_255_means(tmp_path):
+    layer = np.full((1, 20, 60), 255, np.uint8)
+    write_raster(tmp_path / "m.tif", layer, crs=UTM, transform=geobox((20, 60)).affine)
+    found = mask(seen((40, 60)), options=MaskOptions(tmp_path / "m.tif", "0=clear,255=thick", 0)).quality.values
+    assert (found[:20] == Quality.THICK_CLOUD).all()
+    assert (found[20:] == Quality.NODATA).all()
+
+
+def test_pale_fields_and_turbid_water_are_not_cloud():
+    soil = np.array([0.12, 0.16, 0.21, 0.26, 0.29, 0.31, 0.33, 0.35, 0.36, 0.36, 0.42, 0.38])
+    water = np.array([0.1, 0.12, 0.15, 0.1, 0.06, 0.03, 0.03, 0.02, 0.02, 0.02, 0.01, 0.01])
+    bands = [name for name in L1C_BANDS if name != "B10"]
+    for spectrum in (soil, water):
+        optical = np.tile(spectrum[:, None, None], (1, 40, 40)).astype(np.float32)
+        assert (classify(optical, bands, "L2A", GroundGrid(20.0), SunGeometry()) == Quality.CLEAR).all()

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+import rasterio
 
 from scenes import blob, cloudy_scene, geobox, land, smooth_noise
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
-from sunbreak.errors import OptionError, QualityError, SunbreakWarning
+from sunbreak.errors import OptionError, QualityError, RadiometryError, SunbreakWarning
 from sunbreak.legend import Quality, Source
 from sunbreak.scene import make_scene
 from sunbreak.steps.restore import RestoreOptions, restore
+from sunbreak.steps.write import write
 
 
 def rmse(product, truth, where):
@@ -211,3 +213,45 @@ def test_unknown_models_and_blocks_are_refused():
         restore(scene, model="magic")
     with pytest.raises(OptionError, match="multiple of 256"):
         RestoreOptions(block=100)
+
+
+def test_a_band_without_data_is_named_rather_than_spoiling_the_fit():
+    scene, _, _ = cloudy_scene()
+    scene.optical.values[10] = np.nan
+    with pytest.raises(RadiometryError, match=r"band B10 holds no data.*--bands=B01,.*,B09,-,B11,B12"):
+        restore(scene)
+
+
+def test_overcast_with_radar_that_sees_nothing_is_an_error_and_with_some_a_warning():
+    truth, radar = land((256, 256), ["B02", "B03", "B04"])
+    radar[:, :, :100] = np.nan
+    told = {"bands": ["B02", "B03", "B04"], "level": "L2A", "quality": np.full((256, 256), 3, np.uint8)}
+    with pytest.warns(SunbreakWarning, match="no radar over 39 % of the cloud"):
+        product = restore(make_scene(np.full_like(truth, 0.8), radar=radar, **told))
+    assert np.isnan(product.reflectance.values[:, :, :100]).all()
+    assert (product.source.values[:, :100] == Source.NONE).all()
+    with pytest.raises(QualityError, match="no radar over what is to be restored"):
+        restore(make_scene(np.full_like(truth, 0.8), radar=np.full_like(radar, np.nan), **told))
+
+
+@pytest.mark.parametrize("size", [60, 70, 512])
+def test_uncertainty_is_sane_when_all_clear_pixels_lie_together(size):
+    truth, radar = land((size, size), seed=7)
+    clear = np.zeros((size, size), bool)
+    clear[2:60, 2:60] = True
+    clear[20:30, 20:30] = False
+    optical, quality = np.where(clear, truth, np.float32(0.8)), np.where(clear, 1, 3).astype(np.uint8)
+    product = restore(make_scene(optical, bands=L1C_BANDS, level="L1C", radar=radar, quality=quality))
+    assert product.uncertainty.values[:, ~clear].mean() < 4 * rmse(product, truth, ~clear)
+
+
+def test_restored_water_does_not_read_as_no_data(tmp_path):
+    truth, radar = land((200, 200), ["B03", "B08"])
+    truth[1] = np.abs(truth[1] - truth[1].mean()) * 0.05
+    cloud = blob((200, 200), (100, 100), 50)
+    scene = make_scene(np.where(cloud, np.float32(0.8), truth), bands=["B03", "B08"], level="L2A", radar=radar,
+                       quality=np.where(cloud, 3, 1).astype(np.uint8),
+                       encoding={"dtype": "float32", "offset": 0, "quantification": 1, "nodata": 0.0})  # fmt: skip
+    write(restore(scene), tmp_path / "out")
+    with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
+        assert (file.read()[:, cloud] != 0).all()

@@ -140,6 +140,7 @@ def test_writing_twice_needs_permission(written):
 
 def test_the_preview_shows_restored_quality_and_uncertainty(written):
     _, out, cloud = written
+    assert preview(out) == out.parent / "out-preview.png"
     with rasterio.open(preview(out, out.parent / "again.png")) as file:
         picture = file.read()
     height, width = cloud.shape

@@ -29,6 +29,9 @@ from sunbreak.rasters.tiff_tags import declare_no_alpha
 BLOCK: Final = 512
 """Side of the tiles inside every file, in pixels."""
 
+TRUE_COLOUR: Final = {"B04": ColorInterp.red, "B03": ColorInterp.green, "B02": ColorInterp.blue}
+"""Bands that viewers show as colours when nobody tells them otherwise."""
+
 
 @dataclass(frozen=True)
 class RasterSpec:
@@ -116,7 +119,12 @@ class RasterWriter:
         if spec.count > 1:
             # GDAL would take bands for colours or, beside a colour table, for transparency
             first = ColorInterp.gray if spec.colors is None else ColorInterp.palette
-            file.colorinterp = [first] + [ColorInterp.undefined] * (spec.count - 1)
+            shown = [first] + [ColorInterp.undefined] * (spec.count - 1)
+            if set(TRUE_COLOUR) <= set(spec.descriptions):
+                shown[0] = ColorInterp.undefined
+                for name, colour in TRUE_COLOUR.items():
+                    shown[spec.descriptions.index(name)] = colour
+            file.colorinterp = shown
         file.update_tags(**dict(spec.tags))
 
     def write(self, array: np.ndarray, row: int, col: int) -> None:

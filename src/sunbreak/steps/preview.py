@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import xarray as xr
 
 from sunbreak import preview as drawing
-from sunbreak.errors import RasterError
+from sunbreak.errors import OptionError, RasterError
 from sunbreak.legend import QUALITY_LEGEND
+from sunbreak.rasters.geotiff import failing_as
 from sunbreak.scene import window as load
 from sunbreak.steps.read import read
 
@@ -22,32 +24,37 @@ def preview(folder: Path, out: Path | None = None) -> Path:
 
     Args:
         folder: A product (`reflectance.tif`) or a simulated scene (`optical.tif` and `truth.tif`).
-        out: PNG file to write; None means `preview.png` in the folder.
+        out: PNG file to write; None means a file beside the folder, whose own picture has its checksum in the item.
 
     Returns:
         The file written.
 
     Raises:
         RasterError: The folder holds neither.
+        OptionError: The folder to write to does not exist.
+        OutputError: The picture cannot be written.
     """
-    target = out or folder / "preview.png"
+    target = out or folder.resolve().with_name(f"{folder.resolve().name}-preview.png")
+    if not target.parent.is_dir():
+        raise OptionError(f"{target}: no such folder; choose another -o/--out")
     if (folder / "reflectance.tif").exists():
         picture = _product(folder)
     elif (folder / "truth.tif").exists():
         picture = _simulated(folder)
     else:
         raise RasterError(f"{folder}: holds neither a product (reflectance.tif) nor a simulated scene (truth.tif)")
-    drawing.write_png(picture, target)
+    with failing_as(target):
+        drawing.write_png(picture, target)
     return target
 
 
 def _product(folder: Path) -> np.ndarray:
     scene = read(folder / "reflectance.tif")
     bands = [str(name) for name in scene["band"].values]
-    return drawing.render_product(folder, bands, scene["optical"].encoding, _cloudy(folder, bands))
+    return drawing.render_product(folder, bands, scene["optical"].encoding, _cloudy(folder, scene, bands))
 
 
-def _cloudy(folder: Path, bands: list[str]) -> np.ndarray | None:
+def _cloudy(folder: Path, product: xr.Dataset, bands: list[str]) -> np.ndarray | None:
     import pystac
 
     try:
