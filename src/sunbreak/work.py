@@ -15,7 +15,7 @@ from tqdm import tqdm
 from sunbreak.tiles import Window
 
 THREADS: Final = 2
-"""Blocks in work at the same time; each holds about 200 MB with 13 bands."""
+"""Blocks in work at the same time."""
 
 Result = TypeVar("Result")
 

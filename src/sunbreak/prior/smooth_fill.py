@@ -3,9 +3,7 @@
 Two pyramids answer two questions. One lets the nearest clear pixels speak alone and so meets the border of the hole
 without a step; the other weighs all clear pixels by how much of the surroundings they cover and so runs towards the
 local mean, which is the better guess far inside. The fill passes from the first to the second with the distance from
-the border. On the eleven real triplets with 2 to 97 % cloud (protocol sunbreak, cloud pixels against the raw target,
-buffer 4, split test, split hash f02d51f044db) this scores 25.2 dB; the first pyramid alone 23.9, the second alone 25.2
-with a step of twice the usual gradient at the border.
+the border.
 
 Source:
     Gortler, Grzeszczuk, Szeliski, Cohen 1996, "The lumigraph", section 3.4 (push-pull); Knutsson, Westin 1993,

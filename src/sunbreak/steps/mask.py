@@ -114,6 +114,8 @@ def mask(
     Raises:
         QualityError: The quality file holds codes that nobody has explained.
         OptionError: Blue, green or red is missing and no quality file is given.
+        RasterError: The quality file cannot be read.
+        GeometryError: It does not lie on the scene.
     """
     options = options or MaskOptions()
     shape = (scene.sizes["y"], scene.sizes["x"])
@@ -204,8 +206,8 @@ def grow(quality: np.ndarray, buffer: int) -> np.ndarray:
         buffer: Distance in pixels.
 
     Returns:
-        Quality classes; a clear pixel closer to a cloud or shadow than `buffer` takes the class of the nearest kind,
-        thick cloud before thin cloud before shadow.
+        Quality classes; a clear pixel within `buffer` of cloud or shadow takes its class, thick cloud before thin cloud
+        before shadow.
 
     Example:
         >>> grow(np.array([[1, 1, 1, 3]], np.uint8), 1).tolist()
