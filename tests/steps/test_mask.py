@@ -10,7 +10,8 @@ from sunbreak.cloud_rule import GroundGrid, SunGeometry, classify
 from sunbreak.errors import OptionError, QualityError
 from sunbreak.legend import Quality
 from sunbreak.scene import make_scene
-from sunbreak.steps.mask import MaskOptions, grow, grown_window, mask, parse_map, quality_source
+from sunbreak.steps.mask import MaskOptions, grow, grown_window, mask, quality_source
+from sunbreak.steps.quality_file import parse_map
 from sunbreak.tiles import Window
 
 SHAPE = (600, 640)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,13 +15,11 @@ from scipy import ndimage
 
 from sunbreak import cloud_rule
 from sunbreak.bands import RADAR_PIXEL_SPACING
-from sunbreak.errors import OptionError, QualityError
-from sunbreak.legend import SCL_TO_QUALITY, Quality
+from sunbreak.errors import OptionError
+from sunbreak.legend import Quality
 from sunbreak.rasters.geotiff import failing_as
-from sunbreak.rasters.raster import RasterFile
-from sunbreak.rasters.sampling import sample
 from sunbreak.scene import window as load
-from sunbreak.steps import align
+from sunbreak.steps.quality_file import QualityOf, quality_from_file
 from sunbreak.tiles import Window, blocks
 from sunbreak.work import Bar, side_by_side
 
@@ -31,17 +28,6 @@ MASK_BLOCK: Final = 1024
 METRES_A_DEGREE: Final = 111_320.0
 RULE_PIXEL: Final = 20.0
 """Pixel size in m at which the rule looks for clouds."""
-WORDS: Final[dict[str, Quality]] = {
-    "nodata": Quality.NODATA,
-    "clear": Quality.CLEAR,
-    "thin": Quality.THIN_CLOUD,
-    "thick": Quality.THICK_CLOUD,
-    "shadow": Quality.SHADOW,
-}
-OWN_CODES: Final[dict[int, Quality]] = {int(code): code for code in Quality}
-OWN_NAME: Final = "quality"
-"""Description of the band in which Sunbreak's own products hold the classes."""
-UNEXPLAINED: Final = -9
 
 
 @dataclass(frozen=True)
@@ -60,41 +46,6 @@ class MaskOptions:
             raise OptionError(f"--buffer {self.buffer}: must lie between 0 and 500 pixels")
         if self.quality_map is not None and self.quality is None:
             raise OptionError("--quality-map explains the codes of --quality FILE, which is not given")
-
-
-QualityOf = Callable[[Window], np.ndarray]
-"""Quality classes of a window of the scene, before growing."""
-
-
-def parse_map(text: str | None) -> dict[int, Quality]:
-    """Read what the codes of a quality file mean.
-
-    Args:
-        text: `scl`, pairs such as `0=clear,1=thick,2=thin,3=shadow,255=nodata`, or None for Sunbreak's own codes.
-
-    Returns:
-        Quality class of each code.
-
-    Raises:
-        OptionError: A pair or a class name cannot be read.
-
-    Example:
-        >>> parse_map("0=clear,1=thick")[1]
-        <Quality.THICK_CLOUD: 3>
-    """
-    if text is None:
-        return dict(OWN_CODES)
-    if text.strip().lower() == "scl":
-        return dict(SCL_TO_QUALITY)
-    codes: dict[int, Quality] = {}
-    for pair in text.split(","):
-        code, _, word = (part.strip() for part in pair.partition("="))
-        if not code.isdigit() or word.lower() not in WORDS:
-            raise OptionError(
-                f"--quality-map {text!r}: {pair!r} is not CODE=CLASS with CLASS one of {', '.join(WORDS)}"
-            )
-        codes[int(code)] = WORDS[word.lower()]
-    return codes
 
 
 def mask(
@@ -151,7 +102,7 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> QualityOf:
         A function from windows to quality classes, not yet grown.
     """
     if options.quality is not None:
-        given = _from_file(scene, options.quality, _meaning(options))
+        given = quality_from_file(scene, options.quality, options.quality_map)
     elif "quality" in scene:
         given = lambda window: load(scene, "quality", window.rows, window.cols)  # noqa: E731 - the short of it
     else:
@@ -162,24 +113,6 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> QualityOf:
         return np.where(has_data, given(window), np.uint8(Quality.NODATA))
 
     return window_of
-
-
-def _meaning(options: MaskOptions) -> dict[int, Quality]:
-    """What the codes of the quality file mean; a plain cloud mask must not pass for Sunbreak's own classes."""
-    if options.quality_map is not None or options.quality is None:
-        return parse_map(options.quality_map)
-    file = RasterFile(options.quality)
-    name = (file.descriptions[0] or "").strip().lower()
-    if name == "scl":
-        return dict(SCL_TO_QUALITY)
-    stored = sample(file, [1])
-    codes = {int(code) for code in np.unique(stored)} - ({int(file.nodata)} if file.nodata is not None else set())
-    if name != OWN_NAME and not codes & {Quality.THIN_CLOUD, Quality.THICK_CLOUD, Quality.SHADOW}:
-        raise QualityError(
-            f"{options.quality}: holds the codes {sorted(codes)}, which may mean anything; pass --quality-map scl, or "
-            "pairs such as 0=clear,1=thick"
-        )
-    return dict(OWN_CODES)
 
 
 def grown_window(source: QualityOf, window: Window, shape: tuple[int, int], buffer: int) -> np.ndarray:
@@ -231,29 +164,6 @@ def _dilated(mask: np.ndarray, disk: np.ndarray) -> np.ndarray:
         return small
     far: np.ndarray = ndimage.distance_transform_edt(~mask) <= disk.shape[0] // 2
     return far
-
-
-def _from_file(scene: xr.Dataset, path: str | Path, meaning: Mapping[int, Quality]) -> QualityOf:
-    layer = align.warp_classes(path, scene.odc.geobox, name=str(scene.attrs.get("optical_path", "the scene")))
-    table = np.full(257, UNEXPLAINED, np.int16)
-    table[align.OUTSIDE] = Quality.NODATA  # the last entry
-    for code, quality in meaning.items():
-        if code > 255:
-            raise OptionError(f"--quality-map: code {code} does not fit a class raster of 8 bits")
-        table[code] = quality
-
-    def window_of(window: Window) -> np.ndarray:
-        codes = np.asarray(layer[window.rows, window.cols])
-        quality = table[codes]
-        if (quality == UNEXPLAINED).any():
-            unknown = sorted({int(code) for code in np.unique(codes[quality == UNEXPLAINED])})
-            raise QualityError(
-                f"{path}: holds the codes {unknown}, which are not explained; pass --quality-map CODE=CLASS,…"
-            )
-        found: np.ndarray = quality.astype(np.uint8)
-        return found
-
-    return window_of
 
 
 def _from_rule(scene: xr.Dataset) -> QualityOf:
