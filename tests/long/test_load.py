@@ -100,7 +100,7 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_nothing(scene, tmp_path, si
         subprocess.run(["umount", disk], check=True)
 
 
-def test_memory_stays_flat_from_4_to_36_megapixels(tmp_path, capsys):
+def test_nine_times_the_pixels_take_less_than_twice_the_memory(tmp_path, capsys):
     peaks = []
     for size in (2048, 6144):
         scene, out = tmp_path / f"s{size}", tmp_path / f"o{size}"
@@ -115,4 +115,5 @@ def test_memory_stays_flat_from_4_to_36_megapixels(tmp_path, capsys):
         peaks.append(float(done.stdout.splitlines()[-1]))
     with capsys.disabled():
         print(f"\npeak {peaks[0]:.2f} GiB at 2048 x 2048, {peaks[1]:.2f} GiB at 6144 x 6144")
-    assert peaks[1] < 1.5 * peaks[0]
+    # not flat: caches fill up, and laying out a COG holds some rows of its tiles (docs/performance.md)
+    assert peaks[1] < 2.0 * peaks[0]
