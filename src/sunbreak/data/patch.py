@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
-from sunbreak.bands import DN_NODATA, QUANTIFICATION
+from sunbreak.bands import QUANTIFICATION
 from sunbreak.errors import GeometryError, RasterError
+from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.raster import RasterFile
 
 MAX_VALUES: Final = 1 << 28
@@ -70,15 +71,15 @@ def reflectance(patch: Patch, dn_offset: int) -> npt.NDArray[np.float32]:
     Returns:
         (band, y, x), 1.0 = 100 %, NaN where the stored number is 0 or the declared nodata value.
 
+    Raises:
+        RadiometryError: The numbers are no DN of Sentinel-2, see `radiometry.dn.decode`.
+
     Example:
         >>> reflectance(Patch(np.array([[[0, 1500]]], dtype="uint16"), None, None), 1000)
         array([[[ nan, 0.05]]], dtype=float32)
     """
-    missing = patch.values == DN_NODATA
-    if patch.nodata is not None:
-        missing |= patch.values == patch.nodata
-    values = (patch.values.astype(np.float32) - np.float32(dn_offset)) / np.float32(QUANTIFICATION)
-    return np.where(missing, np.float32(np.nan), values)
+    encoding = {"offset": -dn_offset, "quantification": QUANTIFICATION, "nodata": patch.nodata}
+    return decode(patch.values, encoding).astype(np.float32, copy=False)
 
 
 def backscatter(patch: Patch) -> npt.NDArray[np.float32]:
@@ -94,6 +95,7 @@ def backscatter(patch: Patch) -> npt.NDArray[np.float32]:
         >>> backscatter(Patch(np.array([[[-10.0, -np.inf]]]), None, None))
         array([[[-10.,  nan]]], dtype=float32)
     """
+    # not `radiometry.backscatter.decode_backscatter`: that also takes all beyond 100 dB for undeclared fill values
     values = patch.values.astype(np.float32)
     missing = ~np.isfinite(values)
     if patch.nodata is not None:
