@@ -1,10 +1,11 @@
 import json
+import sys
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper
 
+import model_files
 from scenes import blob, cloudy_scene, geobox, land
 from sunbreak.engine import open_model
 from sunbreak.errors import OptionError
@@ -13,17 +14,11 @@ from sunbreak.scene import make_scene
 from sunbreak.steps.restore import RestoreOptions, restore
 
 BANDS = ["B02", "B03", "B04", "B08"]
-OPSET = [helper.make_opsetid("", 20)]
+CARD = {"name": "test-net", "bands": BANDS, "levels": ["L2A"]}
 
 
-def save(path, nodes, inputs, *, outputs=("reflectance",), card=None):
-    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, count, "h", "w"]) for name, count in inputs]
-    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-    model = helper.make_model(helper.make_graph(nodes, "test", tensors, results), opset_imports=OPSET, ir_version=10)
-    onnx.save(model, path)
-    facts = {"name": "test-net", "bands": BANDS, "levels": ["L2A"], "patch": 64, "overlap": 16} | (card or {})
-    path.with_suffix(".json").write_text(json.dumps(facts))
-    return path
+def save(path, nodes, inputs, *, card=None, **more):
+    return model_files.save(path, nodes, inputs, card=CARD | (card or {}), **more)
 
 
 @pytest.fixture
@@ -113,6 +108,9 @@ def test_bad_models_are_refused_in_one_line(tmp_path):
     other, _, _ = cloudy_scene()
     with pytest.raises(OptionError, match="made for L2A with the bands B02 B03 B04 B08; the scene is L1C"):
         restore(other, model=path)
+    more, _, _ = cloudy_scene(bands=["B02", "B09", "B03", "B12"], level="L2A")
+    with pytest.raises(OptionError, match=r"the scene is L2A, with B09 B12 besides; .* --bands=B02,-,B03,-$"):
+        restore(more, model=path)
     path.with_suffix(".json").write_text("{")
     with pytest.raises(OptionError, match="not a readable model card"):
         restore(scene, model=path)
@@ -122,10 +120,84 @@ def test_bad_models_are_refused_in_one_line(tmp_path):
     path.with_suffix(".json").unlink()
     with pytest.raises(OptionError, match="one is missing"):
         restore(scene, model=path)
-    broken = save(tmp_path / "b.onnx", identity, [("prior", 4)])
+    broken = save(tmp_path / "b.onnx", identity, [("prior", 4)], card={"sha256": {}})
     broken.write_bytes(b"not a model")
-    with pytest.raises(OptionError, match=r"b\.onnx: not a model that can be run"):
-        restore(scene, model=broken)
+    for runtime in ("openvino", "onnx"):
+        with pytest.raises(OptionError, match=r"b\.onnx: not a model that can be run"):
+            restore(scene, model=broken, options=RestoreOptions(runtime=runtime))
     strange = save(tmp_path / "s.onnx", [helper.make_node("Identity", ["dem"], ["reflectance"])], [("dem", 4)])
     with pytest.raises(OptionError, match=r"asks for the inputs \['dem'\]"):
         restore(scene, model=strange)
+
+
+def test_a_model_that_is_not_what_its_card_was_written_for_is_refused(tmp_path):
+    nodes = [helper.make_node("Identity", ["prior"], ["reflectance"])]
+    path = save(tmp_path / "m.onnx", nodes, [("prior", 4)])
+    scene, _, _ = scene_of()
+    restore(scene, model=path)
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(OptionError, match=r"m\.onnx: is not what its card was written for \(sha256 .*the card says"):
+        restore(scene, model=path)
+
+
+def test_static_model_files_run_at_their_own_size_only(tmp_path):
+    import hashlib
+
+    import onnx
+
+    path = save(tmp_path / "m.onnx", [helper.make_node("Identity", ["prior"], ["reflectance"])], [("prior", 4)])
+    model = onnx.load(path)
+    for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim[2:], (64, 64), strict=True):
+        dim.dim_value = size
+    onnx.save(model, path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["sha256"] = {"onnx": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    scene, _, _ = scene_of()
+    np.testing.assert_allclose(restore(scene, model=path).reflectance, restore(scene).reflectance, atol=1e-6)
+    path.with_suffix(".json").write_text(json.dumps(card | {"patch": 128}))
+    with pytest.raises(OptionError, match="takes patches of 64 x 64 pixels, its card says 128"):
+        restore(scene, model=path)
+
+
+def test_the_torch_runtime_says_what_it_lacks(tmp_path, monkeypatch):
+    path = save(tmp_path / "m.onnx", [helper.make_node("Identity", ["prior"], ["reflectance"])], [("prior", 4)])
+    with pytest.raises(OptionError, match=r"m\.safetensors: cannot be read \(No such file"):
+        open_model(path, runtime="torch")
+    path.with_suffix(".safetensors").write_bytes(b"")
+    with pytest.raises(OptionError, match="has no `architecture`"):
+        open_model(path, runtime="torch")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(OptionError, match=r"pip install 'sunbreak\[train\]'"):
+        open_model(path, runtime="torch")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_torch_runtime_runs_the_weights_of_the_card(tmp_path, precision):
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+    networks = pytest.importorskip("sunbreak.networks", reason="the networks are not there yet")
+    name = next((name for name in networks.NETWORKS if name != "cloud-mask"), None)
+    if name is None:
+        pytest.skip("there is no restoration network yet")
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    network = networks.build(name, {}).eval()
+    path = model_files.save(
+        tmp_path / "m.onnx", [helper.make_node("Identity", ["optical"], ["reflectance"])], [("optical", 13)],
+        card={"architecture": {"network": name, "config": {}}, "bf16": True},
+    )  # fmt: skip
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, tmp_path / "m.safetensors")
+    scene, _, cloud = cloudy_scene((100, 120), bands=["B02", "B03", "B04", "B8A"])
+    product = restore(scene, model=path, options=RestoreOptions(runtime="torch", precision=precision))
+    assert (product.attrs["runtime"], product.attrs["precision"]) == ("torch", precision)
+    assert np.isfinite(product.reflectance.values).all()
+    np.testing.assert_array_equal(product.reflectance.values[:, ~cloud], scene.optical.values[:, ~cloud])
+    rng = np.random.default_rng(0)
+    counts = {"optical": 13, "prior": 13, "prior_sigma": 13, "radar": 2, "radar_valid": 1, "quality": 5}
+    inputs = {key: rng.random((1, count, 64, 64), np.float32) for key, count in counts.items()}
+    inputs |= {"present": np.ones((1, 13, 1, 1), np.float32), "level": np.array([[[[1]], [[0]]]], np.float32)}
+    found = open_model(path, runtime="torch", precision=precision).runtime.run(inputs)["reflectance"]
+    with torch.no_grad():
+        direct = network({key: torch.from_numpy(inputs[key]) for key in network.inputs})["reflectance"].numpy()
+    np.testing.assert_allclose(found, direct, atol=1e-5 if precision == "fp32" else 0.05)

@@ -6,6 +6,7 @@ from odc.geo.geobox import GeoBox
 
 import sunbreak
 from conftest import write_raster
+from model_files import mapper
 from scenes import UTM, blob, geobox, land
 from sunbreak.bands import L1C_BANDS
 from sunbreak.errors import OptionError, ProductExistsError, RasterError
@@ -78,6 +79,28 @@ def test_runs_and_block_sizes_give_the_same_bytes(files, tmp_path):
     for name in ("reflectance.tif", "quality.tif", "uncertainty.tif", "preview.png"):
         contents = {(tmp_path / folder / name).read_bytes() for folder in "abc"}
         assert len(contents) == 1, name
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_network_and_its_land_cover_give_the_same_bytes_in_files_and_in_memory(files, tmp_path, everywhere):
+    paths, *_ = files
+    model = mapper(tmp_path / "tiny.onnx")
+    for name, block in (("a", 256), ("b", 768)):
+        run(paths, tmp_path / name, restore_options=RestoreOptions(model=model, block=block, everywhere=everywhere))
+    scene = sunbreak.mask(sunbreak.read(paths["s2"], radar=paths["s1"]), options=MaskOptions(paths["quality"]))
+    product = sunbreak.restore(scene, model=model, options=RestoreOptions(everywhere=everywhere))
+    sunbreak.write(product, tmp_path / "c")
+    for name in ("reflectance.tif", "quality.tif", "uncertainty.tif", "land_cover.tif", "model.json"):
+        contents = {(tmp_path / folder / name).read_bytes() for folder in "abc"}
+        assert len(contents) == 1, name
+
+
+def test_a_model_that_cannot_run_is_refused_before_any_work(files, tmp_path):
+    paths, *_ = files
+    model = mapper(tmp_path / "tiny.onnx", card={"levels": ["L2A"]})
+    with pytest.raises(OptionError, match="made for L2A"):
+        run(paths, tmp_path / "out", restore_options=RestoreOptions(model=model))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_product_is_refused_before_any_work(files, tmp_path):

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import os
 import sys
 import traceback
 import warnings
 from argparse import Action
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_parsing_settings
 
 from sunbreak._version import __version__
 from sunbreak.bands import LEVELS
-from sunbreak.errors import OptionError, SunbreakError, SunbreakWarning
+from sunbreak.errors import OptionError, SunbreakError
+from sunbreak.models import DEFAULT
+from sunbreak.terminal import only_our_errors, show_warning
+from sunbreak.train.options import TrainOptions
 
+set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of settings stands under each of them
 Verb = Callable[[Namespace], None]
 KINDS: Final = ("mixed", "thin", "thick", "broken", "overcast", "fog")
+
+
+SETTINGS: Final = {field.name for field in dataclasses.fields(TrainOptions)}
 
 
 class _Help(DefaultHelpFormatter):
     """Help texts as written, without Python types and defaults appended."""
 
     def _get_help_string(self, action: Action) -> str:
-        return action.help or ""
+        # settings of a training are described in one place, so their defaults are not in the text
+        shown = f" ({action.default})" if action.dest in SETTINGS else ""
+        return (action.help or "") + shown
 
 
 def _parser(summary: str) -> ArgumentParser:
@@ -45,7 +54,10 @@ def _restore_parser() -> ArgumentParser:
     parser.add_argument("optical", metavar="S2", help="Sentinel-2 GeoTIFF, L1C or L2A")
     parser.add_argument("--radar", metavar="S1", help="Sentinel-1 GeoTIFF (VV, VH) of the same place")
     _out(parser, "folder of the product")
-    parser.add_argument("--model", default="scene-prior", metavar="NAME", help="see `sunbreak models`; or MODEL.onnx")
+    parser.add_argument(
+        "--model", default=DEFAULT, metavar="NAME",
+        help=f"see `sunbreak models`; or MODEL.onnx, or the folder of a `sunbreak train` ({DEFAULT})",
+    )  # fmt: skip
     reading = parser.add_argument_group("what the files do not say")
     reading.add_argument("--level", choices=LEVELS, help="processing level")
     reading.add_argument(
@@ -56,7 +68,10 @@ def _restore_parser() -> ArgumentParser:
     reading.add_argument("--radar-units", metavar="dB|power", help="units of the radar file")
     reading.add_argument("--radar-bands", metavar="LIST", help="polarisations of the radar file, for example VH,VV")
     masking = parser.add_argument_group("cloud and shadow")
-    masking.add_argument("--quality", metavar="FILE", help="class raster; else a simple rule finds clouds")
+    masking.add_argument("--quality", metavar="FILE", help="class raster, for example SCL; else --mask finds clouds")
+    masking.add_argument(
+        "--mask", default="auto", metavar="NAME", help="network, rule, or MODEL.onnx; what finds clouds (network)"
+    )
     masking.add_argument(
         "--quality-map", metavar="MAP", help="its codes: scl, or 0=clear,1=thick,2=thin,3=shadow,255=nodata"
     )
@@ -66,8 +81,13 @@ def _restore_parser() -> ArgumentParser:
     area = parser.add_argument_group("part of the scene")
     area.add_argument("--bbox", type=float, nargs=4, metavar=("W", "S", "E", "N"), help="in degrees")
     area.add_argument("--aoi", metavar="FILE", help="GeoJSON; its bounds are taken")
-    running = parser.add_argument_group("running a model file")
-    running.add_argument("--runtime", choices=("auto", "openvino", "onnx"), default="auto", help="what runs it")
+    running = parser.add_argument_group("running a network")
+    running.add_argument(
+        "--everywhere", action="store_true", help="map land cover wherever there is data, not only around clouds"
+    )
+    running.add_argument(
+        "--runtime", choices=("auto", "openvino", "onnx", "torch"), default="auto", help="what runs it (openvino)"
+    )
     running.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="its arithmetic")
     return parser
 
@@ -85,8 +105,10 @@ def _restore(given: Namespace) -> None:
     item = process(
         given.optical, given.radar, given.out,
         read_options=read_options,
-        mask_options=MaskOptions(given.quality, given.quality_map, given.buffer),
-        restore_options=RestoreOptions(given.model, given.runtime, given.precision),
+        mask_options=MaskOptions(
+            given.quality, given.quality_map, given.buffer, given.mask, given.runtime, given.precision
+        ),
+        restore_options=RestoreOptions(given.model, given.runtime, given.precision, given.everywhere),
         overwrite=given.overwrite, progress=True,
     )  # fmt: skip
     told = item.properties
@@ -120,23 +142,14 @@ def _simulate(given: Namespace) -> None:
 
 def _models_parser() -> ArgumentParser:
     parser = _parser("List the models that restore scenes, and the baselines they are measured against.")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="tell more about one of them")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="tell all about one of them; also MODEL.onnx or a run")
     return parser
 
 
 def _models(given: Namespace) -> None:
-    from sunbreak.models import BASELINES, RESTORERS
+    from sunbreak.models import describe, table
 
-    known = RESTORERS | BASELINES
-    if given.name is None:
-        width = max(map(len, known))
-        for entry in known.values():
-            print(f"{entry.name:<{width}}  {entry.summary}")
-        return
-    if given.name not in known:
-        raise OptionError(f"model {given.name!r}: unknown; one of {', '.join(known)}")
-    entry = known[given.name]
-    print(f"{entry.name}\n  {entry.summary}\n  needs:   {entry.inputs}\n  weights: {entry.weights}")
+    print(table() if given.name is None else describe(given.name))
 
 
 def _evaluate_parser() -> ArgumentParser:
@@ -160,9 +173,42 @@ def _evaluate(given: Namespace) -> None:
         given.json.write_text(report.json(), encoding="utf-8")
 
 
+def _train_parser() -> ArgumentParser:
+    parser = _parser("Train a network; the same command goes on with a training that was stopped.")
+    parser.add_argument("network", metavar="NETWORK", help="tdp-cr, tdp-cr-prior, tdp-cr-large or cloud-mask")
+    parser.add_argument(
+        "--data", required=True, nargs="+", metavar="SPEC", help="simulated:, collection:PATH, or both, mixed"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--minutes", type=float, metavar="N", help="stop after this time; go on later")
+    parser.add_argument("--config", action="config", metavar="YAML", help="settings from a file; flags come on top")
+    parser.add_argument(
+        "--network-options", type=dict[str, Any], default={}, metavar="JSON", help="fields of the network's options"
+    )
+    parser.add_class_arguments(TrainOptions, as_group=True)
+    return parser
+
+
+def _train(given: Namespace) -> None:
+    try:
+        from sunbreak.train.run import train
+    except ImportError as error:
+        raise OptionError(f"training needs more packages: pip install 'sunbreak[train]' ({error})") from error
+    options = TrainOptions(**{name: given[name] for name in SETTINGS})
+    leg = train(
+        given.network, given.data, given.out,
+        options=options, config=given.network_options, minutes=given.minutes, progress=True,
+    )  # fmt: skip
+    if leg.finished:
+        print(f"{leg.folder}: trained ({leg.done}); use it with `sunbreak restore ... --model {leg.folder}`")
+    else:
+        print(f"{leg.folder}: stopped at {leg.done}; the same command goes on")
+
+
 def _preview_parser() -> ArgumentParser:
     parser = _parser(
-        "Draw a product (cloudy, restored, quality, uncertainty) or a simulated scene (cloudy, radar, quality, truth)."
+        "Draw a product (cloudy, restored, quality, uncertainty, land cover) or a simulated scene (cloudy, radar, "
+        "quality, truth)."
     )
     parser.add_argument("product", type=Path, metavar="OUT", help="folder of the product")
     parser.add_argument("-o", "--out", type=Path, metavar="PNG", help="file to write (OUT-preview.png beside it)")
@@ -180,6 +226,7 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "simulate": (_simulate_parser, _simulate),
     "models": (_models_parser, _models),
     "evaluate": (_evaluate_parser, _evaluate),
+    "train": (_train_parser, _train),
     "preview": (_preview_parser, _preview),
 }
 
@@ -207,36 +254,6 @@ def _list(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(","))
 
 
-def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
-    line: str | None = None,
-) -> None:  # fmt: skip
-    if issubclass(category, SunbreakWarning):
-        print(f"warning: {message}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _only_our_errors(*, shown: bool) -> Iterator[None]:
-    """Keep what C libraries print on the error stream by themselves (libtiff on a full disk) away from the user."""
-    original = sys.__stderr__
-    if shown or original is None or sys.stderr is not original:
-        yield
-        return
-    kept = os.dup(2)
-    ours, theirs = os.fdopen(kept, "w", buffering=1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        original.flush()
-        os.dup2(theirs, 2)
-        sys.stderr = ours
-        yield
-    finally:
-        sys.stderr = original
-        ours.flush()
-        os.dup2(kept, 2)
-        os.close(theirs)
-        ours.close()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -248,8 +265,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given: Any = build_parser().parse_args(arguments)
     options = given[given.verb]
-    with warnings.catch_warnings(), _only_our_errors(shown=options.debug):
-        warnings.showwarning = _show_warning
+    with warnings.catch_warnings(), only_our_errors(shown=options.debug):
+        warnings.showwarning = show_warning
         try:
             VERBS[given.verb][1](options)
         except SunbreakError as error:

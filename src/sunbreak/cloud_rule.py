@@ -1,4 +1,4 @@
-"""A spectral rule for cloud and a sun-geometry rule for shadow: the mask until the network takes over.
+"""A spectral rule for cloud and a sun-geometry rule for shadow: the mask where there is no mask network.
 
 The rule needs blue, green, red and near infrared; cirrus (B10) and short-wave infrared sharpen it where present.
 """

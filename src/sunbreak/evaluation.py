@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from sunbreak._version import __version__
 from sunbreak.data import Sample, open_data
+from sunbreak.data.sample import SampleSet
 from sunbreak.errors import OptionError, QualityError, SunbreakWarning
 from sunbreak.legend import Quality, Source
 from sunbreak.metrics import coverage, get_protocol, match_to_input, region_mask, score
@@ -25,6 +26,7 @@ from sunbreak.metrics.calibration import Coverage
 from sunbreak.metrics.protocols import Protocol
 from sunbreak.metrics.regions import REGIONS, Region
 from sunbreak.metrics.report import Patch, Report, Row, Target
+from sunbreak.models import regions_seen
 from sunbreak.prior.smooth_fill import smooth_fill
 from sunbreak.scene import make_scene
 from sunbreak.steps.mask import MaskOptions, grow, mask
@@ -96,7 +98,8 @@ def evaluate(
         The report; print its `text()`.
 
     Raises:
-        OptionError: The SPEC, the protocol or a model is unknown, or no sample has a target.
+        OptionError: The SPEC, the protocol or a model is unknown, no sample has a target, or a model was trained on a
+            region of the data.
         RasterError: A file of the data is missing or damaged.
 
     Example:
@@ -110,6 +113,8 @@ def evaluate(
     samples = open_data(data, detector=_detect)
     names = tuple(dict.fromkeys((*ALWAYS, *map(str, models))))
     regions = options.regions or rules.regions
+    if options.restorer is None:
+        _refuse_leaks(names, samples)
     patches: list[Patch] = []
     rows: list[Row] = []
     remarks: dict[str, list[str]] = defaultdict(list)
@@ -160,6 +165,17 @@ def _to_scene(sample: Sample, quality: npt.NDArray[np.uint8] | None) -> xr.Datas
         geobox=sample.geobox,
         encoding=dict(sample.encoding),
     )
+
+
+def _refuse_leaks(names: Sequence[str], samples: SampleSet) -> None:
+    """No score on land that the weights have seen."""
+    for name in names:
+        seen = sorted(regions_seen(name) & set(samples.regions))
+        if seen:
+            raise OptionError(
+                f"{name}: was trained on {len(seen)} regions of this data ({', '.join(seen[:3])}...); score it on a "
+                "split that its weights have not seen"
+            )
 
 
 def _scene(sample: Sample, buffer: int) -> tuple[Patch, xr.Dataset]:

@@ -1,9 +1,22 @@
-"""The models that `--model` and `sunbreak models` know by name."""
+"""The models that `--model` and `sunbreak models` know: the scene prior, shipped networks, and the user's own."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+
+from sunbreak import weights
+from sunbreak.errors import OptionError
+from sunbreak.weights import Card
+
+SCENE_PRIOR: Final = "scene-prior"
+DEFAULT: Final = SCENE_PRIOR
+"""Restores where nobody names a model, in Python and on the command line."""
+RUN_MODEL: Final = "model.onnx"
+"""The model file in the folder that `sunbreak train` writes."""
 
 
 @dataclass(frozen=True)
@@ -16,32 +29,167 @@ class ModelEntry:
     """What it does, in one sentence."""
     inputs: str
     """What it needs besides the optical scene."""
-    weights: str
-    """What was learnt beforehand, and its licence."""
+    licence: str = "Apache-2.0"
+    """Licence of what was learnt, or of the code where nothing was."""
+    weights: str = "none"
+    """What was learnt beforehand."""
+    parameters: int | None = None
+    """Number of parameters learnt beforehand; None for none."""
+    gmacs: float | None = None
+    """Multiply-accumulate operations at 256 x 256, in thousand millions; None where there is no network."""
+    card: Card | None = None
+    """The card of its weights."""
 
 
-RESTORERS: Final[dict[str, ModelEntry]] = {
-    entry.name: entry
-    for entry in (
-        ModelEntry(
-            "scene-prior",
-            "Radar-to-reflectance regression fitted on the scene's own clear pixels, corrected by what shines through "
-            "thin cloud and shadow. The default.",
-            "radar; where there is none, clear pixels around are continued instead",
-            "none; a small global regression (Apache-2.0) where too few pixels are clear",
-        ),
-    )
-}
+_PRIOR: Final = ModelEntry(
+    SCENE_PRIOR,
+    "Radar-to-reflectance regression fitted on the scene's own clear pixels, corrected by what shines through thin "
+    "cloud and shadow.",
+    "radar; without it clear pixels around are continued",
+    weights="none; a small global regression (Apache-2.0) where too few pixels are clear",
+)
 
 BASELINES: Final[dict[str, ModelEntry]] = {
     entry.name: entry
     for entry in (
-        ModelEntry("cloudy", "The input as it is; a row of every table of `sunbreak evaluate`.", "nothing", "none"),
+        ModelEntry("cloudy", "The input as it is; a row of every table of `sunbreak evaluate`.", "nothing"),
         ModelEntry(
             "smooth-fill",
             "Clear pixels around, smoothly continued; a row of every table of `sunbreak evaluate`.",
             "nothing",
-            "none",
         ),
     )
 }
+"""What models are measured against; not for `--model`."""
+
+
+def restorers() -> dict[str, ModelEntry]:
+    """The models that restore scenes: the scene prior and the shipped networks.
+
+    Returns:
+        Entries by name.
+
+    Raises:
+        OptionError: A shipped card is damaged.
+    """
+    networks = [_entry(name, card) for name, card in weights.shipped().items() if card.kind == "restoration"]
+    return {entry.name: entry for entry in (_PRIOR, *networks)}
+
+
+def _entry(name: str, card: Card) -> ModelEntry:
+    return ModelEntry(
+        name, card.summary, card.inputs, card.licence, card.onnx.name, card.parameters, card.gmacs, card
+    )  # fmt: skip
+
+
+def locate(model: str | Path) -> Path | None:
+    """Find the file of a model.
+
+    Args:
+        model: Name of a model, path of an ONNX file, or the folder of a run of `sunbreak train`.
+
+    Returns:
+        The ONNX file; None for the scene prior, which has none.
+
+    Raises:
+        OptionError: There is no such model.
+    """
+    name, path = str(model), Path(model)
+    if name == SCENE_PRIOR:
+        return None
+    found = weights.find(name)
+    if found is not None or path.suffix == ".onnx":
+        return found or path
+    if path.is_dir():
+        if not (path / RUN_MODEL).is_file():
+            raise OptionError(f"{path}: holds no {RUN_MODEL}; name the folder of a finished `sunbreak train`")
+        return path / RUN_MODEL
+    raise OptionError(
+        f"model {name!r}: unknown; one of {', '.join(restorers())}, or a path ending in .onnx, or the folder of a "
+        "`sunbreak train`"
+    )
+
+
+def regions_seen(model: str | Path) -> frozenset[str]:
+    """Regions that a model was trained on.
+
+    Args:
+        model: As for `locate`, or a baseline.
+
+    Returns:
+        Their names, as the card lists them; empty where nothing was learnt.
+
+    Raises:
+        OptionError: There is no such model, or its card is damaged.
+    """
+    path = None if str(model) in BASELINES else locate(model)
+    if path is None:
+        return frozenset()
+    training = weights.read_card(path.with_suffix(".json")).content().get("training")
+    seen = training.get("regions_seen") if isinstance(training, dict) else None
+    return frozenset(map(str, seen)) if isinstance(seen, list) else frozenset()
+
+
+def describe(model: str | Path) -> str:
+    """Tell all about one model.
+
+    Args:
+        model: As for `locate`, or a baseline.
+
+    Returns:
+        Lines of text; for a network its card in full.
+
+    Raises:
+        OptionError: There is no such model, or its card is damaged.
+    """
+    known = {SCENE_PRIOR: _PRIOR} | BASELINES
+    if str(model) in known:
+        entry = known[str(model)]
+        default = " The default." if entry.name == DEFAULT else ""
+        return f"{entry.name}\n  {entry.summary}{default}\n  needs:   {entry.inputs}\n  weights: {entry.weights}"
+    path = locate(model)
+    if path is None:
+        raise OptionError(f"model {str(model)!r}: has no card")
+    card = weights.read_card(path.with_suffix(".json"))
+    default = " (the default)" if str(model) == DEFAULT else ""
+    return f"{card.name}{default}: {card.path}\n" + json.dumps(card.content(), indent=2, ensure_ascii=False)
+
+
+def table() -> str:
+    """The table of `sunbreak models`.
+
+    Returns:
+        Lines of text: name, parameters, GMACs, inputs, licence and weights of restorers and baselines.
+    """
+    head = ("name", "parameters", "GMACs", "needs besides optical", "licence", "weights")
+    entries = (restorers() | BASELINES).values()
+    rows = [
+        (
+            entry.name + (" *" if entry.name == DEFAULT else ""),
+            "-" if entry.parameters is None else f"{entry.parameters / 1e6:.2f} M",
+            "-" if entry.gmacs is None else f"{entry.gmacs:.1f}",
+            entry.inputs,
+            entry.licence,
+            entry.weights.split(";")[0],
+        )
+        for entry in entries
+    ]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = [_line(row, widths) for row in (head, *rows)]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "* the default. GMACs: thousand million multiply-accumulates at 256 x 256.",
+            "`sunbreak models NAME` tells all about one of them.",
+        ]
+    )
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """A row with numbers to the right."""
+    cells = [
+        text.rjust(width) if column in (1, 2) else text.ljust(width)
+        for column, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()

@@ -1,4 +1,4 @@
-"""The whole product on one screen: read, align, mask, restore, write; from files to files, memory bounded."""
+"""The whole product on one screen: read, align, mask, restore, land cover, write; memory bounded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import rasterio
 
 from sunbreak import preview
 from sunbreak.radiometry.read_options import ReadOptions
+from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.read import read
-from sunbreak.steps.restore import RestoreOptions, facts, fit_estimator, restore_blocks
+from sunbreak.steps.restore import RestoreOptions, facts, maps_land_cover, open_network, restore_blocks
 from sunbreak.steps.write import ProductWriter
 
 CACHE: Final = 256 << 20
@@ -50,11 +51,16 @@ def process(
     """
     options = restore_options or RestoreOptions()
     scene = read(optical, radar, options=read_options)
+    network = open_network(scene, options)
+    writer = ProductWriter(out, scene, land_cover=maps_land_cover(network), overwrite=overwrite)
     # GDAL would take a twentieth of the machine's memory for its cache
-    with rasterio.Env(GDAL_CACHEMAX=CACHE), ProductWriter(out, scene, overwrite=overwrite) as writer:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), writer:
         scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
-        estimator, found = fit_estimator(scene, options, progress=progress)
+        estimator, found = fit_estimator(
+            scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+        )
         for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
             writer.write(block)
         told = facts(estimator, found, writer.sources)
+        del estimator  # with the patches it remembers; laying out the files needs the memory
         return writer.publish(scene.attrs | told, preview.scene_colours(scene))

@@ -1,4 +1,4 @@
-"""Preview pictures: cloudy, restored, quality and uncertainty side by side."""
+"""Preview pictures: cloudy, restored, quality, uncertainty and land cover side by side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import rasterio
 import xarray as xr
 
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
-from sunbreak.legend import QUALITY_LEGEND, LegendEntry
+from sunbreak.legend import LAND_COVER_LEGEND, QUALITY_LEGEND, LegendEntry
 from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.raster import georeferencing_optional, open_raster
 
@@ -175,13 +175,13 @@ def render_product(
     """Render the pictures of a product's files.
 
     Args:
-        folder: Folder that holds `reflectance.tif`, `quality.tif` and `uncertainty.tif`.
+        folder: Folder that holds `reflectance.tif`, `quality.tif`, `uncertainty.tif` and, if mapped, `land_cover.tif`.
         bands: Names of the bands of `reflectance.tif`.
         encoding: How it stores reflectance, see `radiometry.decode`.
         cloudy: The cloudy picture as reflectance, (3, y, x), thinned alike, or None.
 
     Returns:
-        Cloudy (if given), restored, quality and uncertainty side by side, (3, y, x), uint8.
+        Cloudy (if given), restored, quality, uncertainty and land cover (if mapped) side by side, (3, y, x), uint8.
 
     Raises:
         RasterError: A file is missing or unreadable.
@@ -196,6 +196,8 @@ def render_product(
     pictures = [] if cloudy is None else [to_picture(cloudy, stretch)]
     pictures += [to_picture(restored, stretch), colour_classes(quality, QUALITY_LEGEND)]
     pictures.append(colour_uncertainty(sigma * UNCERTAINTY_SCALE))
+    if (folder / "land_cover.tif").exists():
+        pictures.append(colour_classes(thinned(folder / "land_cover.tif", [1])[0], LAND_COVER_LEGEND))
     return side_by_side(pictures)
 
 

@@ -37,11 +37,17 @@ EXTENSIONS: Final = {
 MISSION_START: Final = datetime(2015, 6, 23, tzinfo=UTC)
 """Launch of Sentinel-2A: the earliest date of a scene whose date is unknown."""
 TOLD: Final = (
-    "model", "precision", "restored_by", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days",
-    "quality_map", "buffer", "offset",
+    "model", "precision", "runtime", "weights_sha256",
+    "restored_by", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days",
+    "quality_from", "mask_precision", "mask_sha256", "quality_map", "buffer", "offset",
 )  # fmt: skip
 """Attributes of a product that its item repeats."""
-COG: Final = "image/tiff; application=geotiff; profile=cloud-optimized"
+MEDIA: Final = {
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    ".png": "image/png",
+    ".json": "application/json",
+}
+"""Media type of a file by its ending."""
 OUTLINE_POINTS: Final = 5
 """Points on each side of the footprint: the sides of a UTM square are curved in longitude and latitude."""
 SHA2_256: Final = "1220"
@@ -123,23 +129,22 @@ def _footprint(geobox: GeoBox) -> tuple[dict[str, Any] | None, list[float] | Non
     return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}, bbox
 
 
-def raster_asset(path: Path, title: str, roles: list[str], bands: list[dict[str, Any]]) -> pystac.Asset:
-    """Describe a raster file with its checksum.
+def file_asset(path: Path, title: str, roles: list[str], bands: list[dict[str, Any]]) -> pystac.Asset:
+    """Describe a file with its checksum.
 
     Args:
         path: The finished file.
         title: Title in words.
         roles: STAC asset roles.
-        bands: One dictionary a band, see `reflectance_bands` and `class_band`.
+        bands: One dictionary a band, see `reflectance_bands` and `class_band`; none for files that are no rasters.
 
     Returns:
         The asset, with a path relative to the item.
     """
-    media = COG if path.suffix == ".tif" else "image/png"
     fields: dict[str, Any] = {"file:size": path.stat().st_size, "file:checksum": SHA2_256 + _sha256(path)}
     if bands:
         fields["bands"] = bands
-    return pystac.Asset(f"./{path.name}", title=title, media_type=media, roles=roles, extra_fields=fields)
+    return pystac.Asset(f"./{path.name}", title=title, media_type=MEDIA[path.suffix], roles=roles, extra_fields=fields)
 
 
 def reflectance_bands(names: list[str], stored: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -165,12 +170,13 @@ def reflectance_bands(names: list[str], stored: Mapping[str, Any]) -> list[dict[
     ]
 
 
-def class_band(name: str, legend: Mapping[int, LegendEntry]) -> dict[str, Any]:
+def class_band(name: str, legend: Mapping[int, LegendEntry], nodata: int | None = None) -> dict[str, Any]:
     """Describe a band of class codes.
 
     Args:
         name: Name of the band.
         legend: Its codes.
+        nodata: Code that means no data, None if the legend holds it.
 
     Returns:
         The band with its classes.
@@ -184,7 +190,8 @@ def class_band(name: str, legend: Mapping[int, LegendEntry]) -> dict[str, Any]:
         }
         for code, entry in legend.items()
     ]
-    return {"name": name, "data_type": "uint8", "classification:classes": classes}
+    band = {"name": name, "data_type": "uint8", "classification:classes": classes}
+    return band if nodata is None else band | {"nodata": nodata}
 
 
 def _sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 
 from conftest import l1c_dn, write_raster
+from model_files import mapper
 from scenes import UTM, blob, geobox
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
 
@@ -92,6 +93,18 @@ def test_models_are_listed_and_explained():
     assert "scene-prior" in done.stdout
     assert "fitted on the scene's own clear pixels" in sunbreak("models", "scene-prior").stdout
     refused(sunbreak("models", "magic"), 2, "magic", "scene-prior")
+
+
+def test_a_model_file_restores_and_maps_everywhere(folder):
+    mapper(folder / "tiny.onnx")
+    done = sunbreak(
+        "restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out",
+        "--model", folder / "tiny.onnx", "--everywhere", "--runtime", "openvino", "--precision", "fp32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "network with radar" in done.stdout
+    with rasterio.open(folder / "out" / "land_cover.tif") as file:
+        assert (file.read(1) != 255).all()
 
 
 def test_simulate_restore_preview_and_evaluate_work_together(tmp_path):
@@ -226,6 +239,16 @@ def _(folder):
 @bad("unknown model")
 def _(folder):
     return [folder / "s2.tif", "--model", "magic"], ["magic", "scene-prior"]
+
+
+@bad("land cover from a model that maps none")
+def _(folder):
+    return [folder / "s2.tif", "--everywhere", "--model", "scene-prior"], ["--everywhere", "scene-prior"]
+
+
+@bad("a folder that holds no model")
+def _(folder):
+    return [folder / "s2.tif", "--model", folder], [str(folder), "model.onnx"]
 
 
 @bad("impossible buffer")

@@ -15,6 +15,7 @@ from sunbreak.steps.quality_file import parse_map
 from sunbreak.tiles import Window
 
 SHAPE = (600, 640)
+RULE = MaskOptions(method="rule", buffer=0)
 # Vegetated land as Sentinel-2 sees it from above (L1C), one value a band.
 LAND = np.array([0.12, 0.09, 0.08, 0.06, 0.1, 0.2, 0.24, 0.26, 0.28, 0.08, 0.001, 0.18, 0.1])[:, None, None]
 
@@ -103,7 +104,7 @@ def test_small_and_large_buffers_follow_the_same_rule(buffer):
 def test_the_rule_finds_cloud_and_its_shadow_with_any_band_subset(bands):
     cloud = blob(SHAPE, (350, 320), 60)
     shadow = blob(SHAPE, (250, 320), 60) & ~cloud  # sun in the south, 1 km high
-    found = mask(seen(cloud=cloud, shadow=shadow, bands=bands), options=MaskOptions(buffer=0)).quality.values
+    found = mask(seen(cloud=cloud, shadow=shadow, bands=bands), options=RULE).quality.values
     assert (found[cloud] >= 2).mean() > 0.97
     assert np.isin(found[cloud], (2, 3)).mean() > 0.97
     assert (found[shadow] == Quality.SHADOW).mean() > 0.9
@@ -114,10 +115,10 @@ def test_shadow_is_looked_for_away_from_the_sun_only():
     cloud = blob(SHAPE, (300, 320), 40)
     towards, away = blob(SHAPE, (400, 320), 40), blob(SHAPE, (200, 320), 40)
     scene = seen(cloud=cloud, shadow=towards | away)
-    found = mask(scene, options=MaskOptions(buffer=0)).quality.values
+    found = mask(scene, options=RULE).quality.values
     assert (found[away] == Quality.SHADOW).mean() > 0.9
     assert (found[towards] == Quality.SHADOW).mean() < 0.1
-    anywhere = mask(scene.drop_attrs().assign_attrs(level="L1C"), options=MaskOptions(buffer=0)).quality.values
+    anywhere = mask(scene.drop_attrs().assign_attrs(level="L1C"), options=RULE).quality.values
     assert (anywhere[towards | away] == Quality.SHADOW).mean() > 0.9
 
 
@@ -149,7 +150,7 @@ def test_snow_and_roofs_are_not_cloud():
 def test_pixels_without_data_are_nodata():
     scene = seen((100, 100))
     scene["optical"][:, :, :31] = np.nan
-    found = mask(scene).quality.values
+    found = mask(scene, options=RULE).quality.values
     assert (found[:, :31] == Quality.NODATA).all()
     assert (found[:, 31:] == Quality.CLEAR).all()
 
@@ -158,7 +159,7 @@ def test_pixels_without_data_are_nodata():
 def test_a_window_of_the_mask_equals_that_window_of_the_whole_mask(window):
     cloud = blob(SHAPE, (350, 320), 60)
     scene = seen(cloud=cloud, shadow=blob(SHAPE, (250, 280), 60) & ~cloud, sun=(150.0, 40.0))
-    source = quality_source(scene, MaskOptions())
+    source, _ = quality_source(scene, RULE)
     whole = grown_window(source, Window(0, 0, *SHAPE), SHAPE, 4)
     np.testing.assert_array_equal(grown_window(source, window, SHAPE, 4), whole[window.rows, window.cols])
 
@@ -166,26 +167,28 @@ def test_a_window_of_the_mask_equals_that_window_of_the_whole_mask(window):
 def test_without_visible_bands_a_quality_file_is_asked_for():
     truth, _ = land((40, 40), ("B08", "B11"))
     with pytest.raises(OptionError, match=r"B02, B03, B04.*--quality"):
-        mask(make_scene(truth, bands=["B08", "B11"], level="L2A"))
+        mask(make_scene(truth, bands=["B08", "B11"], level="L2A"), options=RULE)
 
 
 def test_classes_on_disk_equal_classes_in_memory(tmp_path):
     scene = seen((300, 300), cloud=blob((300, 300), (150, 150), 50))
-    np.testing.assert_array_equal(mask(scene, folder=tmp_path).quality.values, mask(scene).quality.values)
+    np.testing.assert_array_equal(
+        mask(scene, options=RULE, folder=tmp_path).quality.values, mask(scene, options=RULE).quality.values
+    )
     assert not list(tmp_path.iterdir())
 
 
 def test_a_scene_stored_south_up_or_turned_has_the_same_mask():
     cloud = blob(SHAPE, (350, 320), 60)
     scene = seen(cloud=cloud, shadow=blob(SHAPE, (270, 260), 60) & ~cloud, sun=(140.0, 40.0))
-    found = mask(scene).quality.values
+    found = mask(scene, options=RULE).quality.values
     assert (found == Quality.SHADOW).sum() > 1000
     optical, affine = scene.optical.values, scene.odc.geobox.affine
     told = {"bands": L1C_BANDS, "level": "L1C", "sun_azimuth": 140.0, "sun_elevation": 40.0}
     flip = GeoBox(SHAPE, Affine(10, 0, affine.c, 0, 10, affine.f - 10 * SHAPE[0]), UTM)
-    upside = mask(make_scene(optical[:, ::-1].copy(), geobox=flip, **told)).quality.values[::-1]
+    upside = mask(make_scene(optical[:, ::-1].copy(), geobox=flip, **told), options=RULE).quality.values[::-1]
     turn = GeoBox(SHAPE[::-1], Affine(0, 10, affine.c, -10, 0, affine.f), UTM)
-    turned = mask(make_scene(optical.transpose(0, 2, 1).copy(), geobox=turn, **told)).quality.values.T
+    turned = mask(make_scene(optical.transpose(0, 2, 1).copy(), geobox=turn, **told), options=RULE).quality.values.T
     for other in (upside, turned):  # rounding of whole pixels along the ray apart
         assert (other == found).mean() > 0.995
 

@@ -8,9 +8,11 @@ import rasterio
 from pystac.validation import validate_dict
 from rio_cogeo.cogeo import cog_validate
 
+from model_files import CODES, mapper
 from scenes import cloudy_scene
 from sunbreak.bands import UNCERTAINTY_NODATA
 from sunbreak.errors import ProductExistsError
+from sunbreak.legend import LAND_COVER_LEGEND
 from sunbreak.scene import make_scene
 from sunbreak.steps.preview import preview
 from sunbreak.steps.read import read
@@ -149,6 +151,86 @@ def test_the_preview_shows_restored_quality_and_uncertainty(written):
     uncertainty = picture[:, :, 2 * width + 16 :]
     assert uncertainty[:, cloud].mean() > 10
     assert (uncertainty[:, ~cloud] == 0).all()
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    scene, _, _ = cloudy_scene((600, 640))
+    scene.optical.values[:, :9] = np.nan
+    scene.quality.values[:9] = 0
+    path = mapper(tmp_path / "tiny.onnx", card={"name": "tiny-net"})
+    product = restore(scene, model=path)
+    write(product, tmp_path / "out")
+    return product, tmp_path / "out", path
+
+
+def test_land_cover_is_a_cog_of_classes_with_colours_and_their_probability(mapped):
+    product, out, _ = mapped
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "land_cover.tif", "model.json"])
+    assert cog_validate(out / "land_cover.tif", strict=True)[0]
+    with rasterio.open(out / "land_cover.tif") as file:
+        classes, percent = file.read()
+        assert (file.dtypes, file.nodata) == (("uint8", "uint8"), 255)
+        assert file.descriptions == ("land_cover", "probability")
+        assert file.colorinterp[0].name == "palette"
+        assert file.colorinterp[1].name != "alpha"
+        colours = file.colormap(1)
+        assert all(colours[code][:3] == entry.color for code, entry in LAND_COVER_LEGEND.items())
+        np.testing.assert_array_equal(classes, product.land_cover)
+        np.testing.assert_array_equal(percent, product.land_cover_probability)
+        factor = file.overviews(1)[0]
+    with rasterio.open(out / "land_cover.tif", overview_level=0) as file:
+        assert factor == 2
+        assert set(np.unique(file.read(1))) <= {*CODES, 255}
+    with rasterio.open(out / "quality.tif") as file:
+        assert file.dtypes == ("uint8", "uint8")
+
+
+def test_the_item_tells_the_classes_the_model_and_its_card(mapped):
+    product, out, path = mapped
+    item = pystac.Item.from_file(str(out / "item.json"))
+    validate_dict({**item.to_dict(), "stac_extensions": []})
+    classes, percent = item.assets["land_cover"].extra_fields["bands"]
+    assert [entry["value"] for entry in classes["classification:classes"]] == CODES
+    assert classes["classification:classes"][0]["color_hint"] == "006400"
+    assert (classes["nodata"], classes["data_type"], percent["unit"]) == (255, "uint8", "%")
+    card = json.loads(path.with_suffix(".json").read_text())
+    told = item.properties
+    assert told["sunbreak:model"] == "tiny-net"
+    assert (told["sunbreak:runtime"], told["sunbreak:precision"]) == ("openvino", "fp32")
+    assert told["sunbreak:weights_sha256"] == card["sha256"]["onnx"]
+    assert "sunbreak:model_card" not in told
+    model = item.assets["model"]
+    assert (model.href, model.roles, model.media_type) == ("./model.json", ["metadata"], "application/json")
+    assert json.loads((out / "model.json").read_text()) == card
+    for asset in item.assets.values():
+        content = (out / asset.href).read_bytes()
+        assert asset.extra_fields["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
+    assert product.attrs["weights_sha256"] == card["sha256"]["onnx"]
+
+
+def test_the_preview_ends_with_land_cover(mapped):
+    product, out, _ = mapped
+    with rasterio.open(preview(out)) as file:
+        picture = file.read()
+    height, width = product.land_cover.shape
+    assert picture.shape == (3, height, 4 * width + 24)
+    panel = picture[:, :, 3 * width + 24 :]
+    for code, entry in LAND_COVER_LEGEND.items():
+        shown = panel[:, product.land_cover.values == code].T
+        np.testing.assert_array_equal(shown, np.broadcast_to(entry.color, shown.shape))
+    assert (panel[:, product.land_cover.values == 255] == 0).all()
+
+
+def test_another_model_takes_the_files_away_that_it_does_not_write(mapped):
+    _, out, _ = mapped
+    (out / "notes.txt").write_text("mine")
+    scene, _, _ = cloudy_scene((600, 640))
+    write(restore(scene), out, overwrite=True)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "notes.txt"])
+    (out / "land_cover.tif").write_text("mine, too")
+    write(restore(scene), out, overwrite=True)
+    assert (out / "land_cover.tif").read_text() == "mine, too"
 
 
 def test_a_single_band_product_is_written(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +45,64 @@ UNFIT: Final = "do_not_use_as_cloud_removal_target"
 
 Detector = Callable[[Sample], npt.NDArray[np.uint8]]
 """Finds the quality classes, (y, x), of a sample whose `quality` is all clear."""
+
+
+@dataclass(frozen=True)
+class ClearImage:
+    """A clear image of a collection, unread."""
+
+    name: str
+    """Unique in the collection."""
+    optical: FileRow
+    """Its file."""
+    radar: FileRow | None
+    """Radar of the same place, if there is any."""
+
+    def load(self) -> Sample:
+        """Read it.
+
+        Returns:
+            A sample without cloud: `cloudy` and `clear` are the same array, `quality` is clear wherever there is data.
+
+        Raises:
+            RasterError: A file is missing or damaged.
+        """
+        patch, clear = _optical(self.optical)
+        return Sample(
+            name=self.name,
+            region=self.optical.region,
+            level=self.optical.level or "L1C",
+            bands=self.optical.bands,
+            cloudy=clear,
+            quality=_where_data(clear),
+            radar=_radar(self.radar, clear.shape[1:]),
+            clear=clear,
+            same_date=True,
+            geobox=patch.geobox,
+            encoding=_stored(self.optical, patch),
+        )
+
+
+def clear_images(folder: str | Path, split: str) -> tuple[ClearImage, ...]:
+    """List the clear images that `clouds=simulated,radar=any` lays clouds on.
+
+    Args:
+        folder: Folder of the collection.
+        split: `train`, `val`, `test` or `all`.
+
+    Returns:
+        The images, in the order of the manifest.
+
+    Raises:
+        OptionError: The folder is no collection.
+    """
+    options = {name: option.default for name, option in FORM.options.items()} | {"radar": "any"}
+    spec = Spec(f"collection:{folder}", "collection", str(folder), options, frozenset())
+    rows = read_manifest(folder)
+    check_splits(rows, str(Path(folder) / MANIFEST))
+    samples = by_sample(row for row in rows if split in (row.split, "all"))
+    found = (_clear(name, files, spec) for name, files in samples.items())
+    return tuple(image for images in found if not isinstance(images, str) for image in images)
 
 
 def open_collection(spec: Spec, detector: Detector | None = None) -> SampleSet:
@@ -123,8 +182,8 @@ def _real(name: str, files: Sequence[FileRow], spec: Spec, detector: Detector | 
     return [Entry(name, files[0].region, load)]
 
 
-def _simulated(name: str, files: Sequence[FileRow], spec: Spec) -> list[Entry] | str:
-    """The samples of a clear image: every level of it under every draw of the sky."""
+def _clear(name: str, files: Sequence[FileRow], spec: Spec) -> list[ClearImage] | str:
+    """The clear images of a sample, one a level."""
     reason = _unfit(files, ["s2_clear"], spec)
     if reason:
         return reason
@@ -132,12 +191,20 @@ def _simulated(name: str, files: Sequence[FileRow], spec: Spec) -> list[Entry] |
     levels = [file.level for file in clear]
     if len(set(levels)) < len(levels) or None in levels:
         return "a series of dates, or a level that is not given"
-    radar, entries = _radar_file(files, spec), []
-    for file in clear:
-        label = name if len(clear) == 1 else f"{name}-{file.level}"
+    radar = _radar_file(files, spec)
+    return [ClearImage(name if len(clear) == 1 else f"{name}-{file.level}", file, radar) for file in clear]
+
+
+def _simulated(name: str, files: Sequence[FileRow], spec: Spec) -> list[Entry] | str:
+    """The samples of a clear image: every level of it under every draw of the sky."""
+    images = _clear(name, files, spec)
+    if isinstance(images, str):
+        return images
+    entries = []
+    for image in images:
         for draw in range(spec["draws"]):
-            full = f"{label}-sky{draw}"
-            entries.append(Entry(full, file.region, partial(_load_simulated, full, file, radar, draw, spec)))
+            full = f"{image.name}-sky{draw}"
+            entries.append(Entry(full, image.optical.region, partial(_load_simulated, full, image, draw, spec)))
     return entries
 
 
@@ -149,6 +216,10 @@ def _radar_file(files: Sequence[FileRow], spec: Spec) -> FileRow | None:
 def _optical(file: FileRow) -> tuple[Patch, npt.NDArray[np.float32]]:
     patch = read_patch(file.path, bands=len(file.bands))
     return patch, reflectance(patch, file.dn_offset)
+
+
+def _where_data(optical: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    return np.where(np.isfinite(optical).any(axis=0), Quality.CLEAR, Quality.NODATA).astype(np.uint8)
 
 
 def _radar(file: FileRow | None, shape: Sequence[int]) -> npt.NDArray[np.float32] | None:
@@ -178,7 +249,7 @@ def _load_real(
 ) -> Sample:
     patch, optical = _optical(cloudy)
     shape = optical.shape[1:]
-    quality = np.where(np.isfinite(optical).any(axis=0), Quality.CLEAR, Quality.NODATA).astype(np.uint8)
+    quality = _where_data(optical)
     target = reflectance(read_patch(clear.path, bands=len(clear.bands), shape=shape), clear.dn_offset)
     own = spec["mask"] == "sunbreak"
     if not own:
@@ -199,24 +270,11 @@ def _load_real(
     return sample.with_quality(detector(sample)) if own and detector is not None else sample
 
 
-def _load_simulated(name: str, file: FileRow, radar: FileRow | None, draw: int, spec: Spec) -> Sample:
+def _load_simulated(name: str, image: ClearImage, draw: int, spec: Spec) -> Sample:
     from sunbreak.data.simulated import sky_seed
     from sunbreak.simulate import CloudSpec, lay_clouds
 
-    patch, clear = _optical(file)
-    level = file.level or "L1C"
+    sample = image.load()
     clouds = CloudSpec(seed=sky_seed(spec["seed"], name, draw), cover=spec["cover"], kind=spec["kind"])
-    window = lay_clouds(clear, bands=file.bands, level=level, clouds=clouds)
-    return Sample(
-        name=name,
-        region=file.region,
-        level=level,
-        bands=file.bands,
-        cloudy=window.optical,
-        quality=window.quality,
-        radar=_radar(radar, clear.shape[1:]),
-        clear=clear,
-        same_date=True,
-        geobox=patch.geobox,
-        encoding=_stored(file, patch),
-    )
+    window = lay_clouds(sample.cloudy, bands=sample.bands, level=sample.level, clouds=clouds)
+    return replace(sample, name=name, cloudy=window.optical, quality=window.quality)

@@ -42,6 +42,12 @@ class FileRow:
     """Number still inside the DN; the negative of `--offset`."""
     remark: str
     """Remarks on the file, such as `open_water`."""
+    source: str = ""
+    """Data set that the file comes from."""
+    licence: str = ""
+    """Licence of its content, in words."""
+    pixel_size: float | None = None
+    """Side of a pixel in m; None when the manifest does not say."""
 
 
 def read_manifest(folder: str | Path) -> tuple[FileRow, ...]:
@@ -128,4 +134,14 @@ def _row(root: Path, place: str, line: dict[str, str | None]) -> FileRow:
         units=cells["units"],
         dn_offset=offset,
         remark=cells["quality"],
+        source=(line.get("source") or "").strip(),
+        licence=(line.get("licence") or "").strip(),
+        pixel_size=_number(line.get("gsd_m")),
     )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

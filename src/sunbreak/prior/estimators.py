@@ -1,31 +1,25 @@
-"""What restores a block: the scene prior, the spatial fill, a network; all behind one small protocol."""
+"""What restores a block: the scene prior and the spatial fill, behind a small protocol that networks share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
 
-from sunbreak import engine
-from sunbreak.bands import RADAR_DB_RANGE, Level
+from sunbreak.bands import Level
 from sunbreak.legend import Quality, Source
 from sunbreak.prior import features as radar_features
 from sunbreak.prior import see_through
 from sunbreak.prior.fill import SpatialFill
 from sunbreak.prior.regression import CELL, Regression
 from sunbreak.scene import window as load
-from sunbreak.tiles import PatchGrid, Window, padded
+from sunbreak.tiles import Window
 
 HIGHEST: Final = 1.6
 """Restored reflectance is clipped to 0 and this: sun-facing snow slopes come near it."""
-
-
-CELLS_KEPT: Final = 24
-"""Cells of the prior that a network's patches share; about 7 MB each with 13 bands."""
 
 
 class Estimate(NamedTuple):
@@ -37,6 +31,8 @@ class Estimate(NamedTuple):
     """1-sigma error, (band, y, x), float32."""
     source: np.ndarray
     """`legend.Source`, (y, x), uint8; `NONE` where not wanted."""
+    land_cover: np.ndarray | None = None
+    """Probabilities of the estimator's classes, (class, y, x), 0 where unknown; None when none is known."""
 
 
 class Estimator(Protocol):
@@ -45,6 +41,10 @@ class Estimator(Protocol):
     @property
     def name(self) -> str:
         """Name recorded in the product."""
+
+    @property
+    def land_cover(self) -> tuple[int, ...]:
+        """WorldCover codes of the classes it maps; empty when it maps none."""
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore the pixels of a block that are neither clear nor without data.
@@ -76,6 +76,8 @@ class SceneEstimator:
     fill_covariance: np.ndarray
     """Covariance of the fill's errors between bands over the whole scene, (band, band)."""
 
+    land_cover: ClassVar[tuple[int, ...]] = ()
+
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""
         wanted = is_wanted(quality)
@@ -83,7 +85,7 @@ class SceneEstimator:
         sigma = np.zeros(optical.shape, np.float32)
         source = np.zeros(wanted.shape, np.uint8)
         features, valid = self._features(block)
-        for cell in _cells(block):
+        for cell in cells(block):
             place = cell.inside(block)
             if not wanted[place].any():
                 continue
@@ -129,88 +131,6 @@ class SceneEstimator:
                     )
 
 
-@dataclass(frozen=True)
-class NetworkEstimator:
-    """A model file over the scene's patches, fed with the scene prior where it asks for it."""
-
-    name: str
-    """Name recorded in the product."""
-    model: engine.Model
-    """The opened model."""
-    first: SceneEstimator
-    """Gives the prior, and its error where the model has no opinion on its own."""
-
-    _cell: Callable[[Window], Estimate] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        # patches overlap cells: without memory every cell would be estimated for each of some nine patches
-        object.__setattr__(self, "_cell", lru_cache(CELLS_KEPT)(self._estimate_cell))
-
-    def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
-        """Restore a block; see `Estimator.estimate`."""
-        scene = self.first.scene
-        shape = (scene.sizes["y"], scene.sizes["x"])
-        grid = PatchGrid(shape, self.model.patch, self.model.overlap)
-        wanted = is_wanted(quality)
-        before = self.first.estimate(block, optical, quality)
-        outputs = engine.run_patches(self.model, grid, block, wanted, lambda patch: self._inputs(patch, shape))
-        mean = np.clip(outputs.get("reflectance", before.mean), 0.0, HIGHEST)
-        sigma = np.exp(0.5 * outputs["log_variance"]) if "log_variance" in outputs else before.sigma
-        uses_radar = "radar" in scene and bool({"radar", "radar_valid", "prior"} & set(self.model.runtime.inputs))
-        radar = np.isfinite(load(scene, "radar", block.rows, block.cols)).all(axis=0) if uses_radar else False
-        source = np.where(radar, Source.NETWORK_WITH_RADAR, Source.NETWORK_WITHOUT_RADAR)
-        return Estimate(mean, sigma, np.where(wanted, source, Source.NONE).astype(np.uint8))
-
-    def _inputs(self, patch: Window, shape: tuple[int, int]) -> dict[str, np.ndarray]:
-        inside = patch.intersection(Window(0, 0, *shape))
-        if inside is None:
-            raise ValueError(f"{patch} lies outside of the scene")
-        scene, wants = self.first.scene, self.model.runtime.inputs
-        optical = load(scene, "optical", inside.rows, inside.cols)
-        quality = load(scene, "quality", inside.rows, inside.cols)
-        arrays = {"optical": np.nan_to_num(optical, nan=0.0)}
-        if "quality" in wants:
-            arrays["quality"] = np.stack([quality == code for code in Quality])
-        if "radar" in wants or "radar_valid" in wants:
-            arrays["radar"], arrays["radar_valid"] = self._radar(inside)
-        if "prior" in wants or "prior_sigma" in wants:
-            arrays["prior"], arrays["prior_sigma"] = self._prior(inside, optical, quality)
-        return {name: padded(arrays[name], inside, patch).astype(np.float32) for name in wants}
-
-    def _radar(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        scene = self.first.scene
-        planes = np.full((2, window.height, window.width), RADAR_DB_RANGE[0], np.float32)
-        valid = np.zeros((1, window.height, window.width), bool)
-        if "radar" in scene:
-            found = load(scene, "radar", window.rows, window.cols)
-            valid[0] = np.isfinite(found).all(axis=0)
-            for index, pol in enumerate(("VV", "VH")):
-                if pol in scene["pol"].values:
-                    plane = found[list(scene["pol"].values).index(pol)]
-                    planes[index] = np.where(valid[0], plane, RADAR_DB_RANGE[0])
-        return planes, valid
-
-    def _prior(self, window: Window, optical: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean = np.nan_to_num(optical, nan=0.0).astype(np.float32)
-        sigma = np.zeros_like(mean)
-        shape = (self.first.scene.sizes["y"], self.first.scene.sizes["x"])
-        for cell in _cells(Window(0, 0, *shape)) if is_wanted(quality).any() else ():
-            seen = cell.intersection(window)
-            if seen is None:
-                continue
-            found = self._cell(cell)
-            here, there = seen.inside(window), seen.inside(cell)
-            restored = found.source[there] != Source.NONE
-            mean[:, *here] = np.where(restored, found.mean[:, *there], mean[:, *here])
-            sigma[:, *here] = np.where(restored, found.sigma[:, *there], 0.0)
-        return mean, sigma
-
-    def _estimate_cell(self, cell: Window) -> Estimate:
-        scene = self.first.scene
-        optical = load(scene, "optical", cell.rows, cell.cols)
-        return self.first.estimate(cell, optical, load(scene, "quality", cell.rows, cell.cols))
-
-
 def is_wanted(quality: np.ndarray) -> np.ndarray:
     """Pixels to restore: cloud, thin or thick, and shadow.
 
@@ -241,7 +161,15 @@ def block_features(scene: xr.Dataset, block: Window) -> tuple[np.ndarray, np.nda
     return features[:, *inner], valid[inner]
 
 
-def _cells(block: Window) -> Iterator[Window]:
+def cells(block: Window) -> Iterator[Window]:
+    """Cut a block into the cells that the prior is fitted in.
+
+    Args:
+        block: A window whose top and left are multiples of `regression.CELL`.
+
+    Yields:
+        The cells; those at the right and bottom border are smaller.
+    """
     for top in range(block.top, block.rows.stop, CELL):
         for left in range(block.left, block.cols.stop, CELL):
             yield Window(top, left, min(CELL, block.rows.stop - top), min(CELL, block.cols.stop - left))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ import numpy as np
 import xarray as xr
 
 from sunbreak import engine
-from sunbreak.errors import OptionError, QualityError, RadiometryError, SunbreakWarning
+from sunbreak.errors import OptionError
 from sunbreak.legend import SOURCE_LEGEND, Quality, Source
-from sunbreak.models import RESTORERS
-from sunbreak.prior.estimators import Estimator, NetworkEstimator, SceneEstimator, is_wanted
-from sunbreak.prior.fill import fit_fill
-from sunbreak.prior.global_regression import global_regression
-from sunbreak.prior.regression import CELL, MIN_CLEAR, fit
-from sunbreak.prior.survey import Survey, survey
+from sunbreak.models import DEFAULT, locate
+from sunbreak.prior.estimators import Estimator, is_wanted
+from sunbreak.prior.network import NetworkEstimator
+from sunbreak.prior.regression import CELL
+from sunbreak.prior.survey import Survey
 from sunbreak.scene import window as load
+from sunbreak.steps.fit import fit_estimator
+from sunbreak.steps.land_cover import map_land_cover
 from sunbreak.steps.mask import mask
 from sunbreak.tiles import BLOCK, Window, blocks
 from sunbreak.work import Bar, side_by_side
@@ -32,12 +33,14 @@ from sunbreak.work import Bar, side_by_side
 class RestoreOptions:
     """How a scene is restored."""
 
-    model: str | Path = "scene-prior"
-    """Name of a model (`sunbreak models`) or path of an ONNX model with its card."""
+    model: str | Path = DEFAULT
+    """Name of a model (`sunbreak models`), path of an ONNX model with its card, or folder of a training run."""
     runtime: engine.RuntimeName = "auto"
     """What runs a network."""
     precision: engine.Precision = "auto"
     """Arithmetic of a network."""
+    everywhere: bool = False
+    """Map land cover wherever there is data; otherwise in the patches that hold a pixel to restore."""
     block: int = BLOCK
     """Side of a block in pixels, a multiple of 256; bounds the memory, never changes the result."""
 
@@ -60,6 +63,10 @@ class RestoredBlock:
     """`legend.Quality`, (y, x), uint8."""
     source: np.ndarray
     """`legend.Source`, (y, x), uint8."""
+    land_cover: np.ndarray | None = None
+    """WorldCover codes, (y, x), uint8, 255 = unmapped; None when the model maps none."""
+    land_cover_probability: np.ndarray | None = None
+    """Probability of that class in percent, (y, x), uint8, 0 where unmapped; None when the model maps none."""
 
 
 def restore(
@@ -73,16 +80,18 @@ def restore(
 
     Args:
         scene: A scene; without `quality` Sunbreak's own mask is run first.
-        model: Name of a model or path of an ONNX model with its card; None takes that of `options`.
+        model: Name of a model, path of an ONNX model with its card, or folder of a training run; None takes that of
+            `options`.
         options: Further options.
         progress: Show a progress bar on a terminal.
 
     Returns:
-        The product: `reflectance` and `uncertainty` (band, y, x), `quality` and `source` (y, x), on the scene's grid.
+        The product: `reflectance` and `uncertainty` (band, y, x), `quality` and `source` (y, x), on the scene's grid;
+        and, of a model that maps land cover, `land_cover` and `land_cover_probability` (y, x).
 
     Raises:
         QualityError: The scene is fully clouded and there is neither radar nor a reference date.
-        OptionError: The model is unknown or does not fit the scene.
+        OptionError: The model is unknown, damaged, or does not fit the scene.
 
     Example:
         >>> from sunbreak.scene import make_scene
@@ -98,9 +107,12 @@ def restore(
         options = dataclasses.replace(options, model=model)
     if "optical" not in scene:
         raise OptionError("not a scene: it has no `optical`; take it from `sunbreak.read` or `sunbreak.make_scene`")
+    network = open_network(scene, options)
     if "quality" not in scene:
         scene = mask(scene)
-    estimator, found = fit_estimator(scene, options, progress=progress)
+    estimator, found = fit_estimator(
+        scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+    )
     optical = scene["optical"]
     arrays = {
         "reflectance": np.empty(optical.shape, optical.dtype),
@@ -108,6 +120,8 @@ def restore(
         "quality": np.empty(optical.shape[1:], np.uint8),
         "source": np.empty(optical.shape[1:], np.uint8),
     }
+    if maps_land_cover(network):
+        arrays |= {name: np.empty(optical.shape[1:], np.uint8) for name in ("land_cover", "land_cover_probability")}
     for part in restore_blocks(scene, estimator, block=options.block, progress=progress):
         for name, array in arrays.items():
             array[..., part.window.rows, part.window.cols] = getattr(part, name)
@@ -135,15 +149,18 @@ def facts(
     """
     total = max(int(found.counts[Quality.CLEAR :].sum()), 1)
     restored = {int(code): int(sources[code]) for code in Source if code > Source.MEASURED and sources[code]}
+    everywhere = isinstance(estimator, NetworkEstimator) and estimator.everywhere
     attrs: dict[str, str | float | int | dict[str, float]] = {
-        "model": "none" if estimator is None else estimator.name,
+        "model": "none" if estimator is None or not (found.to_restore or everywhere) else estimator.name,
         "cloud_percent": round(100 * int(found.counts[[Quality.THIN_CLOUD, Quality.THICK_CLOUD]].sum()) / total, 2),
         "shadow_percent": round(100 * int(found.counts[Quality.SHADOW]) / total, 2),
         "fitted_on_pixels": found.fitted_on,
         "restored_by": {SOURCE_LEGEND[code].name: round(100 * count / total, 2) for code, count in restored.items()},
     }
-    if isinstance(estimator, NetworkEstimator):
-        attrs["precision"] = estimator.model.precision
+    if isinstance(estimator, NetworkEstimator) and attrs["model"] != "none":
+        model = estimator.model
+        attrs |= {"precision": model.precision, "runtime": model.runtime_name, "weights_sha256": model.sha256}
+        attrs["model_card"] = json.dumps(model.card.content(), indent=2, ensure_ascii=False)
     return attrs
 
 
@@ -159,90 +176,64 @@ def sources_in_words(told: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {share} %" for name, share in told["restored_by"].items())
 
 
-def fit_estimator(
-    scene: xr.Dataset, options: RestoreOptions, *, progress: bool = False
-) -> tuple[Estimator | None, Survey]:
-    """Survey a scene and prepare what restores its blocks.
+def open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model | None:
+    """Open the network that is asked for, and check that it fits the scene.
 
     Args:
-        scene: A scene with quality.
+        scene: A scene; its quality is not needed.
         options: How it is restored.
-        progress: Show a progress bar on a terminal.
 
     Returns:
-        The estimator, None when nothing is to be restored; and the survey.
+        The network; None for the scene prior.
 
     Raises:
-        QualityError: The scene is fully clouded and there is neither radar nor a reference date.
-        OptionError: The model is unknown or does not fit the scene.
-        RadiometryError: A band holds no data; leave it out.
+        OptionError: The model is unknown, its files are missing or damaged, or it does not fit the scene.
     """
-    name = str(options.model)
-    network = None if name in RESTORERS else _open_network(scene, options)
-    found = survey(scene, block=options.block, progress=progress)
-    if found.to_restore == 0:
-        return None, found
-    first = _scene_estimator(scene, found)
-    estimator: Estimator = first if network is None else NetworkEstimator(network.name, network, first)
-    return estimator, found
-
-
-def _scene_estimator(scene: xr.Dataset, found: Survey) -> SceneEstimator:
-    where = scene.attrs.get("optical_path", "scene")
-    bands, pols = (
-        [str(value) for value in scene[key].values] if key in scene.coords else [] for key in ("band", "pol")
-    )
-    empty = [name for name, count in zip(bands, found.band_pixels, strict=True) if count == 0]
-    if found.clear == 0 and found.seen_by_radar == 0:
-        why = f"band {', '.join(empty)} holds no data" if empty and found.band_pixels.any() else "no clear pixel"
-        raise QualityError(
-            f"{where}: {why}, and no radar over what is to be restored; pass --radar, another mask with --quality, or "
-            "leave empty bands out with --bands"
+    path = locate(options.model)
+    if path is None:
+        if options.everywhere:
+            raise OptionError(f"--everywhere: {options.model} maps no land cover; leave it out, or choose a --model")
+        return None
+    model = _opened(path, options.runtime, options.precision, _stamp(path))
+    if model.card.kind != "restoration":
+        raise OptionError(
+            f"{path}: is a {model.card.kind} network; --model takes one that restores (`sunbreak models`)"
         )
-    if empty and found.band_pixels.any():
-        others = ",".join("-" if name in empty else name for name in bands)
-        raise RadiometryError(
-            f"{where}: band {', '.join(empty)} holds no data in clear pixels; leave it out with --bands={others}"
-        )
-    fill = fit_fill(found.fill)
-    # errors of the fill are related between bands as reflectance is
-    spread = np.sqrt(np.nanmean(fill.variance, axis=(1, 2))) if found.clear else np.ones(len(bands))
-    covariance = found.moments.band_covariance()
-    scale = spread / np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-    covariance = covariance * np.outer(scale, scale) + 1e-6 * np.eye(len(bands))
-    if not found.with_radar:
-        if found.clear < MIN_CLEAR:
-            _warn(f"{where}: only {found.clear} clear pixels and no radar; the fill is little more than a guess")
-        return SceneEstimator("spatial-fill", scene, None, Source.SPATIAL_FILL, fill, covariance)
-    if found.clear == 0 and found.seen_by_radar < found.to_restore:
-        left = 100 * (1 - found.seen_by_radar / found.to_restore)
-        _warn(f"{where}: no clear pixel, and no radar over {left:.0f} % of the cloud, which is left without data")
-    if found.fitted_on >= MIN_CLEAR:
-        return SceneEstimator("scene-prior", scene, fit(found.moments), Source.SCENE_PRIOR, fill, covariance)
-    _warn(
-        f"{where}: only {found.fitted_on} clear pixels with radar (the scene prior needs {MIN_CLEAR}); the global "
-        "regression takes over, with larger uncertainty"
-    )
-    regression = global_regression(scene.attrs["level"], bands, pols)
-    return SceneEstimator("global-regression", scene, regression, Source.GLOBAL_REGRESSION, fill, covariance)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, SunbreakWarning, stacklevel=4)
-
-
-def _open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model:
-    path = Path(options.model)
-    if path.suffix != ".onnx":
-        raise OptionError(f"model {str(path)!r}: unknown; one of {', '.join(RESTORERS)}, or a path ending in .onnx")
-    model = engine.open_model(path, runtime=options.runtime, precision=options.precision)
-    bands, level = tuple(str(name) for name in scene["band"].values), scene.attrs["level"]
-    if model.bands != bands or level not in model.levels:
+    bands, level = [str(name) for name in scene["band"].values], scene.attrs["level"]
+    unknown = [name for name in bands if name not in model.bands]
+    if unknown or level not in model.levels:
+        others = ",".join("-" if name in unknown else name for name in bands)
+        besides = f", with {' '.join(unknown)} besides; leave out what is too much with --bands={others}"
         raise OptionError(
             f"{path}: made for {'/'.join(model.levels)} with the bands {' '.join(model.bands)}; "
-            f"the scene is {level} with {' '.join(bands)}"
+            f"the scene is {level}{besides if unknown else ''}"
         )
+    if options.everywhere and not maps_land_cover(model):
+        raise OptionError(f"--everywhere: {model.name} maps no land cover; leave it out, or choose another --model")
     return model
+
+
+@lru_cache(2)
+def _opened(path: Path, runtime: engine.RuntimeName, precision: engine.Precision, stamp: object) -> engine.Model:
+    """Opening compiles, which takes longer than a small scene; `stamp` changes with the files."""
+    return engine.open_model(path, runtime=runtime, precision=precision)
+
+
+def _stamp(path: Path) -> object:
+    found = [path.with_suffix(suffix) for suffix in (".onnx", ".json", ".safetensors")]
+    return tuple((file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else None for file in found)
+
+
+def maps_land_cover(network: engine.Model | None) -> bool:
+    """Whether a product has land cover.
+
+    Args:
+        network: From `open_network`.
+
+    Returns:
+        True when the network maps it.
+    """
+    return network is not None and bool(network.card.land_cover)
 
 
 def restore_blocks(
@@ -270,10 +261,14 @@ def _restore_block(scene: xr.Dataset, estimator: Estimator | None, window: Windo
     uncertainty = np.where(np.isfinite(optical), np.float32(0), np.float32(np.nan))
     source = np.where(quality == Quality.CLEAR, Source.MEASURED, Source.NONE).astype(np.uint8)
     wanted = is_wanted(quality)
-    if estimator is None or not wanted.any():
+    if estimator is None or not (wanted.any() or estimator.land_cover):
         return RestoredBlock(window, optical, uncertainty, quality, source)
     estimate = estimator.estimate(window, optical, quality)
     restored = wanted & (estimate.source != Source.NONE)
     reflectance = np.where(restored, estimate.mean, np.where(wanted, np.nan, optical)).astype(optical.dtype)
     uncertainty = np.where(restored, estimate.sigma, np.where(wanted, np.float32(np.nan), uncertainty))
-    return RestoredBlock(window, reflectance, uncertainty, quality, np.where(wanted, estimate.source, source))
+    block = RestoredBlock(window, reflectance, uncertainty, quality, np.where(wanted, estimate.source, source))
+    if not estimator.land_cover:
+        return block
+    classes, percent = map_land_cover(estimate.land_cover, estimator.land_cover, quality != Quality.NODATA)
+    return dataclasses.replace(block, land_cover=classes, land_cover_probability=percent)

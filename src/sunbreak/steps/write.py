@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from sunbreak import preview, stac
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.errors import OptionError
-from sunbreak.legend import QUALITY_LEGEND, SOURCE_LEGEND, Source
+from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry, Source
 from sunbreak.radiometry.dn import encode, is_reflectance
 from sunbreak.radiometry.metadata import Metadata, to_tags
 from sunbreak.rasters.geotiff import RasterSpec, failing_as
@@ -23,8 +24,12 @@ from sunbreak.rasters.staging import StagedFolder
 from sunbreak.steps.restore import RestoredBlock
 from sunbreak.tiles import blocks
 
-NAMES: Final = ("reflectance.tif", "quality.tif", "uncertainty.tif", "preview.png", "item.json")
+NAMES: Final = (
+    "reflectance.tif", "quality.tif", "uncertainty.tif", "land_cover.tif", "preview.png", "model.json", "item.json"
+)  # fmt: skip
 """The files of a product."""
+OPTIONAL: Final = {"land_cover": "land_cover.tif", "model": "model.json"}
+"""Those that depend on the model, by the key of their asset."""
 INPUTS: Final = ("optical_path", "radar_path", "quality_path")
 """Attributes of a scene that name its inputs."""
 LOSSLESS: Final = {"dtype": "float32", "offset": 0, "quantification": 1, "nodata": None}
@@ -38,16 +43,20 @@ class ProductWriter:
     Use as a context manager: leaving it without `publish` leaves nothing behind.
     """
 
-    def __init__(self, out: str | Path, scene: xr.Dataset, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, out: str | Path, scene: xr.Dataset, *, land_cover: bool = False, overwrite: bool = False
+    ) -> None:
         """Prepare the folder; nothing is touched before `with`.
 
         Args:
             out: Folder of the product.
             scene: The scene or product whose grid, bands and encoding the files take.
+            land_cover: Whether the blocks hold land cover.
             overwrite: Replace a finished product.
         """
         variable = "optical" if "optical" in scene else "reflectance"
         self._stage = StagedFolder(out, overwrite=overwrite, marker=ITEM)
+        self._with_land_cover = land_cover
         self._geobox: GeoBox = scene.odc.geobox
         self._bands = [str(name) for name in scene["band"].values]
         # xarray forgets the encoding in arithmetic; then reflectance itself is stored, which loses nothing
@@ -74,17 +83,7 @@ class ProductWriter:
 
     def _create(self) -> None:
         self._reflectance = self._stage.create("reflectance.tif", self._reflectance_spec())
-        self._quality = self._stage.create(
-            "quality.tif",
-            RasterSpec(
-                self._geobox,
-                2,
-                "uint8",
-                nodata=0,
-                descriptions=("quality", "source"),
-                colors={code: entry.color for code, entry in QUALITY_LEGEND.items()},
-            ),
-        )
+        self._quality = self._stage.create("quality.tif", self._classes("quality", "source", QUALITY_LEGEND, 0))
         self._uncertainty = self._stage.create(
             "uncertainty.tif",
             RasterSpec(
@@ -97,6 +96,14 @@ class ProductWriter:
                 offset=0.0,
             ),
         )
+        if self._with_land_cover:
+            spec = self._classes("land_cover", "probability", LAND_COVER_LEGEND, LAND_COVER_NODATA)
+            self._land_cover = self._stage.create(OPTIONAL["land_cover"], spec)
+
+    def _classes(self, name: str, second: str, legend: Mapping[int, LegendEntry], nodata: int) -> RasterSpec:
+        """A raster of classes in band 1 and something about them in band 2."""
+        colors = {code: entry.color for code, entry in legend.items()}
+        return RasterSpec(self._geobox, 2, "uint8", nodata=nodata, descriptions=(name, second), colors=colors)
 
     def _reflectance_spec(self) -> RasterSpec:
         stored = self._encoding
@@ -145,12 +152,14 @@ class ProductWriter:
         sigma = np.clip(np.rint(block.uncertainty / UNCERTAINTY_SCALE), 0, UNCERTAINTY_NODATA - 1)
         coded = np.where(np.isfinite(block.uncertainty), sigma, UNCERTAINTY_NODATA).astype(np.uint16)
         self._uncertainty.write(coded, top, left)
+        if block.land_cover is not None and block.land_cover_probability is not None:
+            self._land_cover.write(np.stack([block.land_cover, block.land_cover_probability]), top, left)
 
     def publish(self, attrs: Mapping[str, Any], cloudy: np.ndarray | None = None) -> pystac.Item:
         """Turn the blocks into COGs, add preview and STAC item, verify all, and give them their final names.
 
         Args:
-            attrs: Attributes of the product for the item, see `steps.restore.facts`.
+            attrs: Attributes of the product for the item, see `steps.restore.facts`; `model_card` becomes a file.
             cloudy: The cloudy picture for the preview, see `preview.scene_colours`.
 
         Returns:
@@ -164,10 +173,18 @@ class ProductWriter:
         with failing_as(self._stage.out):
             picture = preview.render_product(folder, self._bands, self._encoding, cloudy)
             preview.write_png(picture, folder / "preview.png")
-            item = stac.make_item(self._stage.out, self._geobox, attrs, self._assets(files, folder / "preview.png"))
+            assets = self._assets(files, folder / "preview.png")
+            if attrs.get("model_card"):
+                card = self._stage.path(OPTIONAL["model"])
+                card.write_text(attrs["model_card"] + "\n", encoding="utf-8")
+                assets["model"] = stac.file_asset(card, "Card of the model that restored", ["metadata"], [])
+            item = stac.make_item(self._stage.out, self._geobox, attrs, assets)
             item.set_self_href(str(self._stage.out / ITEM))
             item.save_object(include_self_link=False, dest_href=str(folder / ITEM))
+        outdated = _listed(self._stage.out) - {path.name for path in folder.iterdir()}
         self._stage.publish()
+        for name in outdated:
+            (self._stage.out / name).unlink(missing_ok=True)
         return item
 
     def _assets(self, files: Mapping[str, Path], picture: Path) -> dict[str, pystac.Asset]:
@@ -192,18 +209,36 @@ class ProductWriter:
                 stac.reflectance_bands(self._bands, sigma),
             ),
         }
+        if self._with_land_cover:
+            described["land_cover"] = (
+                "Land cover (ESA WorldCover classes) and its probability",
+                ["data", "classification"],
+                [
+                    stac.class_band("land_cover", LAND_COVER_LEGEND, LAND_COVER_NODATA),
+                    {"name": "probability", "data_type": "uint8", "nodata": LAND_COVER_NODATA, "unit": "%"},
+                ],
+            )
         assets = {
-            key: stac.raster_asset(files[f"{key}.tif"], title, roles, bands)
+            key: stac.file_asset(files[f"{key}.tif"], title, roles, bands)
             for key, (title, roles, bands) in described.items()
         }
-        title = "Cloudy, restored, quality, uncertainty"
-        assets["preview"] = stac.raster_asset(picture, title, ["overview", "thumbnail"], [])
+        title = "Cloudy, restored, quality, uncertainty" + (", land cover" if self._with_land_cover else "")
+        assets["preview"] = stac.file_asset(picture, title, ["overview", "thumbnail"], [])
         return assets
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stage.__exit__(kind, error, trace)
+
+
+def _listed(out: Path) -> set[str]:
+    """Optional files of the finished product in a folder, which another model may not write again."""
+    try:
+        assets = json.loads((out / ITEM).read_text(encoding="utf-8"))["assets"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for key, name in OPTIONAL.items() if key in assets}
 
 
 def _kept(tags: Mapping[str, str]) -> dict[str, str]:
@@ -228,12 +263,14 @@ def write(product: xr.Dataset, out: str | Path, *, overwrite: bool = False) -> p
         OutputError: The disk is full, or a file did not survive its verification; nothing is left half-written.
         OptionError: The Dataset is not a product.
     """
-    names = ("reflectance", "uncertainty", "quality", "source")
+    names = ["reflectance", "uncertainty", "quality", "source"]
+    land_cover = "land_cover" in product
+    names += ["land_cover", "land_cover_probability"] if land_cover else []
     missing = [name for name in names if name not in product]
     if missing:
         raise OptionError(f"not a product: {', '.join(missing)} missing; write what `sunbreak.restore` returns")
     shape = (product.sizes["y"], product.sizes["x"])
-    with ProductWriter(out, product, overwrite=overwrite) as writer:
+    with ProductWriter(out, product, land_cover=land_cover, overwrite=overwrite) as writer:
         for window in blocks(shape):
             parts = [np.asarray(product[name].isel(y=window.rows, x=window.cols).data) for name in names]
             writer.write(RestoredBlock(window, *parts))

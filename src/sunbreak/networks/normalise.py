@@ -1,0 +1,60 @@
+"""What the networks do with their inputs first, so that a model file takes reflectance and decibels as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+Tensors = Mapping[str, Tensor]
+
+
+def optical(inputs: Tensors, name: str = "optical") -> Tensor:
+    """Reflectance, about 0 on average over land and clouds; 0 for absent bands.
+
+    Args:
+        inputs: With `present` (n, band, 1, 1).
+        name: Of (n, band, y, x), reflectance.
+
+    Returns:
+        (n, band, y, x).
+    """
+    return (inputs[name].clamp(0.0, 2.0) - 0.2) * 4.0 * inputs["present"]
+
+
+def radar(inputs: Tensors) -> Tensor:
+    """Backscatter of both polarisations, 0 where invalid, and the validity.
+
+    Args:
+        inputs: With `radar` (n, 2, y, x), dB, and `radar_valid` (n, 1, y, x), 0 or 1.
+
+    Returns:
+        (n, 3, y, x).
+    """
+    valid = inputs["radar_valid"]
+    return torch.cat([(inputs["radar"] + 15.0) * 0.125 * valid, valid], dim=1)
+
+
+def sigma(inputs: Tensors) -> Tensor:
+    """The prior's error on a logarithmic scale.
+
+    Args:
+        inputs: With `prior_sigma` (n, band, y, x), reflectance, at least 0.
+
+    Returns:
+        (n, band, y, x), about -3 to 1; 0 for absent bands.
+    """
+    return (torch.log(inputs["prior_sigma"] + 0.001) + 4.0) * 0.5 * inputs["present"]
+
+
+def product(inputs: Tensors) -> Tensor:
+    """What is the same for all pixels: which bands are present, and the processing level.
+
+    Args:
+        inputs: With `present` (n, band, 1, 1) and `level` (n, 2, 1, 1), 0 or 1.
+
+    Returns:
+        (n, band + 2, 1, 1).
+    """
+    return torch.cat([inputs["present"], inputs["level"]], dim=1)

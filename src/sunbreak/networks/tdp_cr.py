@@ -1,0 +1,225 @@
+"""TDP-CR: joint cloud removal and land cover with prompt-guided fusion, and our form of it with the scene prior.
+
+A re-implementation from the published abstract and framework figure (Zhang et al., Task-Driven Prompt Learning,
+arXiv:2601.12052). Certain from these: two encoders, each behind one 3 x 3 convolution; a prompt generator that sees the
+cloudy optical image only; fusion at four levels by a global channel context and a local, prompt-conditioned spatial
+bias, whose result goes on in the optical encoder; a decoder that the image head and, from phase 2 on, a land cover
+decoder share. Everything else is our choice and a field of `TdpCrOptions`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sunbreak.bands import L1C_BANDS, LEVELS
+from sunbreak.legend import LAND_COVER_LEGEND, Quality
+from sunbreak.networks import normalise
+from sunbreak.networks.blocks import Up, down, stage
+from sunbreak.networks.fusion import Fusion, PromptGuidedFusion
+from sunbreak.networks.land_cover import LandCoverDecoder
+from sunbreak.networks.normalise import Tensors
+from sunbreak.networks.prompt import PromptGenerator
+
+BANDS = len(L1C_BANDS)
+SIGMA_FLOOR = 0.005
+"""Reflectance added to the prior's error, so that the network may correct where the prior is too sure of itself."""
+SKY_CLASSES = len(Quality) - 1
+"""Clear, thin cloud, thick cloud, shadow: what the prompt is asked to tell."""
+
+
+@dataclass(frozen=True)
+class TdpCrOptions:
+    """Every choice that the published abstract and figure leave open."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Channels at 10, 20, 40 and 80 m."""
+    optical_depths: tuple[int, ...] = (1, 2, 3, 4)
+    """Blocks of the optical encoder's levels."""
+    radar_depths: tuple[int, ...] = (1, 1, 1, 2)
+    """Blocks of the radar encoder's levels."""
+    decoder_depths: tuple[int, ...] = (1, 1, 2, 1)
+    """Blocks of the shared decoder's levels."""
+    prompts: int = 5
+    """Learnt tokens that a pixel's prompt is mixed from."""
+    prompt_width: int = 32
+    """Channels of the prompt."""
+    prompt_global: bool = False
+    """Mix the tokens once an image instead of for every pixel."""
+    fusion: Fusion = "full"
+    """How radar comes in; `full` is the method, the others are its ablations."""
+    land_cover_width: int = 32
+    """Channels of the land cover decoder."""
+    global_residual: bool = True
+    """The head corrects the cloudy input (or the prior) instead of giving the reflectance itself."""
+    prior: bool = False
+    """Ours: the scene prior and its error are inputs, the head corrects them, and the error is estimated too."""
+
+
+class Analysis(NamedTuple):
+    """All that the network finds, for losses and diagnostics."""
+
+    reflectance: Tensor
+    """(n, 13, y, x)."""
+    log_variance: Tensor | None
+    """(n, 13, y, x), of the reflectance; None without the prior."""
+    land_cover: Tensor | None
+    """(n, 11, y, x), scores of the classes; None in phase 1."""
+    sky: Tensor
+    """(n, 4, y / 4, x / 4), scores of clear, thin cloud, thick cloud and shadow, read off the prompt."""
+    gates: list[Tensor]
+    """(n, width, y, x) of each level, 0 to 1: how much radar was let in."""
+
+
+class TdpCr(nn.Module):
+    """The network; inputs and outputs as `sunbreak.engine` lists them, y and x multiples of 8."""
+
+    def __init__(self, options: TdpCrOptions, *, semantic: bool = False) -> None:
+        super().__init__()
+        self.options = options
+        widths = options.widths
+        pairs = list(itertools.pairwise(widths))
+        self.inputs: tuple[str, ...] = ("optical", "present", "level", "radar", "radar_valid", "quality")
+        if options.prior:
+            self.inputs += ("prior", "prior_sigma")
+        planes = BANDS * (3 if options.prior else 1) + len(Quality)
+        self.optical_stem = nn.Conv2d(planes, widths[0], 3, padding=1)
+        self.product = nn.Conv2d(BANDS + len(LEVELS), widths[0], 1)
+        self.radar_stem = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.prompt = PromptGenerator(options.prompts, options.prompt_width, per_pixel=not options.prompt_global)
+        self.sky = nn.Conv2d(options.prompt_width, SKY_CLASSES, 1)
+        self.optical_encoder = nn.ModuleList([stage(w, d) for w, d in zip(widths, options.optical_depths, strict=True)])
+        self.radar_encoder = nn.ModuleList([stage(w, d) for w, d in zip(widths, options.radar_depths, strict=True)])
+        self.optical_down = nn.ModuleList([down(a, b) for a, b in pairs])
+        self.radar_down = nn.ModuleList([down(a, b) for a, b in pairs])
+        self.fusion = nn.ModuleList([PromptGuidedFusion(w, options.prompt_width, options.fusion) for w in widths])
+        self.up = nn.ModuleList([Up(b, a) for a, b in pairs])
+        self.decoder = nn.ModuleList([stage(w, d) for w, d in zip(widths, options.decoder_depths, strict=True)])
+        self.head = nn.Conv2d(widths[0], BANDS * (2 if options.prior else 1), 3, padding=1)
+        # the untrained network returns what it corrects
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.land_cover: LandCoverDecoder | None = None
+        if semantic:
+            self.attach_land_cover()
+
+    def attach_land_cover(self) -> None:
+        """Begin phase 2: the land cover decoder joins the shared decoder."""
+        if self.land_cover is None:
+            self.land_cover = LandCoverDecoder(
+                self.options.widths, self.options.land_cover_width, len(LAND_COVER_LEGEND)
+            )
+
+    def analyse(self, inputs: Tensors) -> Analysis:
+        """Run the network.
+
+        Args:
+            inputs: By name, see `sunbreak.engine`.
+
+        Returns:
+            Everything it finds.
+        """
+        cloudy = normalise.optical(inputs)
+        prompt = self.prompt(cloudy)
+        features, skips, gates = self._encode(inputs, cloudy, prompt)
+        taps = [self.decoder[-1](features)]
+        for index in reversed(range(len(self.up))):
+            taps.append(self.decoder[index](self.up[index](taps[-1], skips[index])))
+        reflectance, log_variance = self._reconstruct(inputs, self.head(taps[-1]))
+        land_cover = None if self.land_cover is None else self.land_cover(taps)
+        return Analysis(reflectance, log_variance, land_cover, self.sky(prompt), gates)
+
+    def _encode(self, inputs: Tensors, cloudy: Tensor, prompt: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        planes = [cloudy, inputs["quality"]]
+        if self.options.prior:
+            planes += [normalise.optical(inputs, "prior"), normalise.sigma(inputs)]
+        features = self.optical_stem(torch.cat(planes, dim=1)) + self.product(normalise.product(inputs))
+        radar = self.radar_stem(normalise.radar(inputs))
+        skips, gates = [], []
+        for index, fusion in enumerate(self.fusion):
+            radar = self.radar_encoder[index](radar)
+            features, gate = fusion(self.optical_encoder[index](features), radar, prompt, 4 / 2**index)
+            skips.append(features)
+            gates.append(gate)
+            if index < len(self.optical_down):
+                features, radar = self.optical_down[index](features), self.radar_down[index](radar)
+        return features, skips, gates
+
+    def _reconstruct(self, inputs: Tensors, found: Tensor) -> tuple[Tensor, Tensor | None]:
+        if not self.options.prior:
+            return (inputs["optical"] + found if self.options.global_residual else found), None
+        error = inputs["prior_sigma"] + SIGMA_FLOOR
+        correction, growth = found[:, :BANDS], found[:, BANDS:].clamp(-6.0, 6.0)
+        base = inputs["prior"] if self.options.global_residual else 0.0
+        return base + error * correction, 2.0 * torch.log(error) + growth
+
+    def forward(self, inputs: Tensors) -> dict[str, Tensor]:
+        """Restore.
+
+        Args:
+            inputs: By name, see `sunbreak.engine`.
+
+        Returns:
+            `reflectance` (n, 13, y, x); `log_variance` (n, 13, y, x) with the prior; `land_cover` (n, 11, y, x),
+            probabilities, from phase 2 on.
+        """
+        found = self.analyse(inputs)
+        outputs = {"reflectance": found.reflectance}
+        if found.log_variance is not None:
+            outputs["log_variance"] = found.log_variance
+        if found.land_cover is not None:
+            outputs["land_cover"] = functional.softmax(found.land_cover, dim=1)
+        return outputs
+
+
+_LARGE: Final[dict[str, Any]] = {
+    "widths": (32, 64, 128, 256),
+    "optical_depths": (2, 2, 3, 4),
+    "radar_depths": (1, 1, 2, 2),
+    "decoder_depths": (2, 2, 2, 1),
+    "land_cover_width": 64,
+}
+
+
+def tdp_cr(*, semantic: bool = False, **config: Any) -> TdpCr:
+    """Build TDP-CR at the size that restores a patch of 256 x 256 within 60 ms on two cores.
+
+    Args:
+        semantic: With the land cover decoder, as from phase 2 on.
+        **config: Fields of `TdpCrOptions` that differ from the defaults.
+
+    Returns:
+        The network, with random weights from torch's generator.
+    """
+    return TdpCr(TdpCrOptions(**config), semantic=semantic)
+
+
+def tdp_cr_large(*, semantic: bool = False, **config: Any) -> TdpCr:
+    """Build TDP-CR at about the size its authors state relative to their baselines; arguments as for `tdp_cr`.
+
+    Args:
+        semantic: With the land cover decoder.
+        **config: Fields of `TdpCrOptions` that differ.
+
+    Returns:
+        The network.
+    """
+    return tdp_cr(semantic=semantic, **(_LARGE | config))
+
+
+def tdp_cr_prior(*, semantic: bool = False, **config: Any) -> TdpCr:
+    """Build our form: the scene prior as a further input, and an error for every value; arguments as for `tdp_cr`.
+
+    Args:
+        semantic: With the land cover decoder.
+        **config: Fields of `TdpCrOptions` that differ.
+
+    Returns:
+        The network.
+    """
+    return tdp_cr(semantic=semantic, **({"prior": True} | config))

@@ -1,0 +1,216 @@
+"""A network restores a block: it sees the scene patch by patch, fed with the scene prior where it asks for it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from sunbreak import engine
+from sunbreak.bands import LEVELS, RADAR_DB_RANGE
+from sunbreak.errors import OptionError
+from sunbreak.legend import Quality, Source
+from sunbreak.prior.estimators import HIGHEST, Estimate, SceneEstimator, cells, is_wanted
+from sunbreak.prior.regression import CELL
+from sunbreak.scene import window as load
+from sunbreak.tiles import PatchGrid, Window, padded
+
+CELLS_KEPT: Final = 24
+"""Cells of the prior that patches share; about 7 MB each with 13 bands."""
+PATCHES_KEPT: Final = 12
+"""Patches that a block shares with the next one; about 10 MB each with 13 bands and land cover."""
+
+Value = TypeVar("Value")
+
+
+class Memory(Generic[Value]):
+    """Works out a value once for all threads that ask for it at about the same time."""
+
+    def __init__(self, work: Callable[[Window], Value], kept: int) -> None:
+        """Begin with nothing.
+
+        Args:
+            work: Works out the value of a window.
+            kept: Number of values kept; the one asked for longest ago goes first.
+        """
+        self._work, self._kept = work, kept
+        self._values: OrderedDict[Window, Future[Value]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, window: Window) -> Value:
+        """The value of a window: worked out here, remembered, or waited for while another thread works it out."""
+        with self._lock:
+            future, known = self._values.get(window, Future()), window in self._values
+            self._values[window] = future
+            self._values.move_to_end(window)
+            while len(self._values) > self._kept:
+                self._values.popitem(last=False)
+        if not known:
+            try:
+                future.set_result(self._work(window))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result()
+
+
+@dataclass(frozen=True)
+class NetworkEstimator:
+    """A model file over the scene's patches."""
+
+    model: engine.Model
+    """The opened model; it knows the scene's level and bands."""
+    scene: xr.Dataset
+    """The scene that blocks are taken from."""
+    first: SceneEstimator | None
+    """Gives the prior, and its error where the model has no opinion on its own; None when nothing is to be restored."""
+    everywhere: bool = False
+    """Run all patches with data, so that land cover is complete, instead of those with a pixel to restore."""
+
+    _cell: Memory[Estimate] = field(init=False, repr=False)
+    _patch: Memory[dict[str, np.ndarray]] = field(init=False, repr=False)
+    _index: list[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # patches overlap cells, and blocks share patches: without memory the same would be worked out several times
+        object.__setattr__(self, "_cell", Memory(self._estimate_cell, CELLS_KEPT))
+        object.__setattr__(self, "_patch", Memory(self._run, PATCHES_KEPT))
+        places = [self.model.bands.index(str(name)) for name in self.scene["band"].values]
+        object.__setattr__(self, "_index", places)
+
+    @property
+    def name(self) -> str:
+        """Name recorded in the product."""
+        return self.model.name
+
+    @property
+    def land_cover(self) -> tuple[int, ...]:
+        """WorldCover codes of the classes it maps; empty when it maps none."""
+        return self.model.card.land_cover
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.scene.sizes["y"], self.scene.sizes["x"]
+
+    def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
+        """Restore a block, and say how probable which land cover is; see `Estimator.estimate`."""
+        grid, wanted = PatchGrid(self._shape, self.model.patch, self.model.overlap), is_wanted(quality)
+        outputs = engine.blend(grid, block, lambda patch: self._outputs(patch, block, wanted))
+        land_cover = outputs.get("land_cover")
+        if self.first is None or not wanted.any():
+            nothing = np.zeros(wanted.shape, np.uint8)
+            return Estimate(optical, np.zeros(optical.shape, np.float32), nothing, land_cover)
+        mean = np.clip(outputs["reflectance"], 0.0, HIGHEST)
+        if "log_variance" in outputs:
+            scale = np.array(self.model.card.sigma_scale, np.float32)[self._index]
+            sigma = np.exp(0.5 * outputs["log_variance"]) * scale[:, np.newaxis, np.newaxis]
+        else:
+            sigma = self.first.estimate(block, optical, quality).sigma
+        seen = "radar" in self.scene and np.isfinite(load(self.scene, "radar", block.rows, block.cols)).all(axis=0)
+        uses_radar = bool({"radar", "radar_valid", "prior"} & set(self.model.runtime.inputs))
+        source = np.where(seen & uses_radar, Source.NETWORK_WITH_RADAR, Source.NETWORK_WITHOUT_RADAR)
+        # without a clear pixel in the scene there is nothing to go by where the radar sees nothing, either
+        known = wanted & (seen | np.isfinite(self.first.fill.mean).any())
+        return Estimate(mean, sigma, np.where(known, source, Source.NONE).astype(np.uint8), land_cover)
+
+    def _outputs(self, patch: Window, block: Window, wanted: np.ndarray) -> dict[str, np.ndarray] | None:
+        """What a patch gives to a block, None if it is not run; where land cover is mapped, alike for all blocks."""
+        inside, common = self._inside(patch), patch.intersection(block)
+        if self.land_cover:
+            quality = load(self.scene, "quality", inside.rows, inside.cols)
+            runs = (quality != Quality.NODATA).any() if self.everywhere else is_wanted(quality).any()
+        else:
+            runs = common is not None and wanted[common.inside(block)].any()
+        if not runs:
+            return None
+        shared = patch.left < block.left or patch.cols.stop > block.cols.stop
+        return self._patch(patch) if shared else self._run(patch)
+
+    def _run(self, patch: Window) -> dict[str, np.ndarray]:
+        """Run the model on a patch; reflectance and its variance in the bands of the scene."""
+        inputs = self._inputs(patch)
+        found = self.model.runtime.run({name: inputs[name][np.newaxis] for name in self.model.runtime.inputs})
+        expected = {"reflectance": len(self.model.bands)}
+        if "log_variance" in found:
+            expected["log_variance"] = len(self.model.bands)
+        if self.land_cover:
+            expected["land_cover"] = len(self.land_cover)
+        for name, count in expected.items():
+            shape = found[name].shape if name in found else None
+            if shape != (1, count, patch.height, patch.width):
+                raise OptionError(
+                    f"{self.model.card.onnx}: returns {name!r} of shape {shape}; its card promises "
+                    f"{(1, count, patch.height, patch.width)}"
+                )
+        return {name: found[name][0] if name == "land_cover" else found[name][0, self._index] for name in expected}
+
+    def _inside(self, patch: Window) -> Window:
+        inside = patch.intersection(Window(0, 0, *self._shape))
+        if inside is None:
+            raise ValueError(f"{patch} lies outside of the scene")
+        return inside
+
+    def _inputs(self, patch: Window) -> dict[str, np.ndarray]:
+        inside, wants = self._inside(patch), self.model.runtime.inputs
+        optical = load(self.scene, "optical", inside.rows, inside.cols)
+        quality = load(self.scene, "quality", inside.rows, inside.cols)
+        arrays = {"optical": self._scattered(np.nan_to_num(optical, nan=0.0))}
+        if "quality" in wants:
+            arrays["quality"] = np.stack([quality == code for code in Quality])
+        if "radar" in wants or "radar_valid" in wants:
+            arrays["radar"], arrays["radar_valid"] = self._radar(inside)
+        if "prior" in wants or "prior_sigma" in wants:
+            prior, sigma = self._prior(inside, optical, quality)
+            arrays["prior"], arrays["prior_sigma"] = self._scattered(prior), self._scattered(sigma)
+        inputs = {name: padded(array, inside, patch).astype(np.float32) for name, array in arrays.items()}
+        present = np.zeros((len(self.model.bands), 1, 1), np.float32)
+        present[self._index] = 1.0
+        level = np.array([name == self.scene.attrs["level"] for name in LEVELS], np.float32)
+        return inputs | {"present": present, "level": level[:, np.newaxis, np.newaxis]}
+
+    def _scattered(self, planes: np.ndarray) -> np.ndarray:
+        """The scene's bands among those of the model, which are 0 where the scene has none."""
+        out = np.zeros((len(self.model.bands), *planes.shape[1:]), np.float32)
+        out[self._index] = planes
+        return out
+
+    def _radar(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        planes = np.full((2, window.height, window.width), RADAR_DB_RANGE[0], np.float32)
+        valid = np.zeros((1, window.height, window.width), bool)
+        if "radar" in self.scene:
+            found = load(self.scene, "radar", window.rows, window.cols)
+            valid[0] = np.isfinite(found).all(axis=0)
+            for index, pol in enumerate(("VV", "VH")):
+                if pol in self.scene["pol"].values:
+                    plane = found[list(self.scene["pol"].values).index(pol)]
+                    planes[index] = np.where(valid[0], plane, RADAR_DB_RANGE[0])
+        return planes, valid
+
+    def _prior(self, window: Window, optical: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean = np.nan_to_num(optical, nan=0.0).astype(np.float32)
+        sigma = np.zeros_like(mean)
+        top, left = window.top // CELL * CELL, window.left // CELL * CELL
+        bottom, right = (min(-(-end // CELL) * CELL, most) for end, most in zip(
+            (window.rows.stop, window.cols.stop), self._shape, strict=True))  # fmt: skip
+        for cell in cells(Window(top, left, bottom - top, right - left)):
+            seen = cell.intersection(window)
+            if seen is None or not is_wanted(quality[seen.inside(window)]).any():
+                continue
+            found = self._cell(cell)
+            here, there = seen.inside(window), seen.inside(cell)
+            restored = found.source[there] != Source.NONE
+            mean[:, *here] = np.where(restored, found.mean[:, *there], mean[:, *here])
+            sigma[:, *here] = np.where(restored, found.sigma[:, *there], 0.0)
+        return mean, sigma
+
+    def _estimate_cell(self, cell: Window) -> Estimate:
+        if self.first is None:
+            raise ValueError("nothing is to be restored, so there is no prior")
+        optical = load(self.scene, "optical", cell.rows, cell.cols)
+        return self.first.estimate(cell, optical, load(self.scene, "quality", cell.rows, cell.cols))

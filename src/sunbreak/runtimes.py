@@ -1,0 +1,180 @@
+"""What runs a model file: OpenVINO, ONNX Runtime or PyTorch behind one protocol; each imported when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+
+from sunbreak.errors import OptionError
+from sunbreak.weights import Card
+
+RuntimeName = Literal["auto", "openvino", "onnx", "torch"]
+Precision = Literal["auto", "fp32", "bf16"]
+Arrays = Mapping[str, np.ndarray]
+NEEDS_TORCH: Final = "--runtime torch needs PyTorch: pip install 'sunbreak[train]'"
+
+
+class Runtime(Protocol):
+    """What runs a model file."""
+
+    inputs: tuple[str, ...]
+    """Names of the inputs the model asks for."""
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Run the model once.
+
+        Args:
+            inputs: (1, channel, y, x), float32, by name.
+
+        Returns:
+            Outputs by name, float32.
+        """
+
+
+class OpenVino:
+    """Runs a model file with OpenVINO."""
+
+    def __init__(self, path: Path, precision: str, patch: int) -> None:
+        """Compile the model for this processor.
+
+        Args:
+            path: The ONNX file.
+            precision: `fp32` or `bf16`; always passed on, because OpenVINO would choose by itself without saying so.
+            patch: Side of a patch; dynamic heights and widths become it.
+
+        Raises:
+            OptionError: The file was exported for patches of another size.
+        """
+        import openvino
+
+        core = openvino.Core()
+        model = core.read_model(str(path))
+        shapes = {port: self._static(port.partial_shape, patch) for port in model.inputs}
+        strange = [shape for shape in shapes.values() if tuple(shape[2:]) not in ((1, 1), (patch, patch))]
+        if strange:
+            raise OptionError(
+                f"{path}: takes patches of {strange[0][2]} x {strange[0][3]} pixels, its card says {patch}"
+            )
+        if model.is_dynamic():
+            model.reshape(shapes)
+        config = {"INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16", "PERFORMANCE_HINT": "LATENCY"}
+        self._compiled = core.compile_model(model, "CPU", config)
+        self._of_thread = threading.local()  # a request serves one thread at a time
+        self.inputs = tuple(port.get_any_name() for port in model.inputs)
+        self._outputs = [port.get_any_name() for port in model.outputs]
+
+    @staticmethod
+    def _static(shape: Any, patch: int) -> list[int]:
+        """The shape with its open dimensions closed: one patch at a time, of the card's size."""
+        sizes = (1, 1, patch, patch)
+        return [size if dim.is_dynamic else dim.get_length() for dim, size in zip(shape, sizes, strict=True)]
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Run the model once; see `Runtime.run`."""
+        if not hasattr(self._of_thread, "request"):
+            self._of_thread.request = self._compiled.create_infer_request()
+        found = self._of_thread.request.infer({name: inputs[name] for name in self.inputs})
+        return {name: np.array(found[name]) for name in self._outputs}
+
+
+class OnnxRuntime:
+    """Runs a model file with ONNX Runtime (`pip install sunbreak[onnx]`), in fp32."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the model.
+
+        Args:
+            path: The ONNX file.
+
+        Raises:
+            OptionError: ONNX Runtime is not installed.
+        """
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise OptionError("--runtime onnx needs ONNX Runtime: pip install 'sunbreak[onnx]'") from error
+        self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self.inputs = tuple(port.name for port in self._session.get_inputs())
+        self._outputs = [port.name for port in self._session.get_outputs()]
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Run the model once; see `Runtime.run`."""
+        found = self._session.run(self._outputs, {name: inputs[name] for name in self.inputs})
+        return dict(zip(self._outputs, found, strict=True))
+
+
+class Torch:
+    """Runs the weights with PyTorch (`pip install sunbreak[train]`), on a GPU where there is one."""
+
+    def __init__(self, card: Card, precision: str) -> None:
+        """Build the network and load its weights.
+
+        Args:
+            card: Says how it is built; the safetensors file beside it holds the weights.
+            precision: `fp32`, or `bf16` by autocast.
+
+        Raises:
+            OptionError: PyTorch or the weights are missing, or the card does not say how the network is built.
+        """
+        try:
+            import torch
+            from safetensors.torch import load_file
+        except ImportError as error:
+            raise OptionError(NEEDS_TORCH) from error
+        if card.architecture is None:
+            raise OptionError(f"{card.path}: has no `architecture`; --runtime torch cannot build the network from it")
+        self._torch, self._bf16 = torch, precision == "bf16"
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        networks = importlib.import_module("sunbreak.networks")
+        network = networks.build(card.architecture.network, dict(card.architecture.config))
+        network.load_state_dict(load_file(card.safetensors))
+        self.inputs: tuple[str, ...] = tuple(network.inputs)
+        self._network = network.to(self._device).eval()
+        self._turn = threading.Lock()  # every forward pass takes all cores, or the GPU
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Run the model once; see `Runtime.run`."""
+        torch = self._torch
+        with self._turn, torch.inference_mode(), self._arithmetic():
+            tensors = {name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self.inputs}
+            found = self._network({name: tensor.to(self._device) for name, tensor in tensors.items()})
+            return {name: tensor.float().cpu().numpy() for name, tensor in found.items()}
+
+    @contextlib.contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        torch = self._torch
+        if self._bf16:
+            with torch.autocast(self._device, dtype=torch.bfloat16):
+                yield
+            return
+        # fp32 shall mean fp32: cuDNN would take TensorFloat-32 for convolutions
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+
+
+def has_bf16(runtime: RuntimeName) -> bool:
+    """Whether the hardware that a runtime uses computes in bf16.
+
+    Args:
+        runtime: The runtime.
+
+    Returns:
+        False for ONNX Runtime, which computes in fp32 only.
+    """
+    if runtime == "onnx":
+        return False
+    if runtime == "torch":
+        with contextlib.suppress(ImportError):
+            import torch
+
+            if torch.cuda.is_available():
+                return bool(torch.cuda.is_bf16_supported())
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -1,0 +1,1 @@
+"""Training: samples that are pure functions of a seed and a step, losses, and runs that can be resumed."""

@@ -1,0 +1,95 @@
+"""What a training sees at which step: batches made in other processes, the same whenever it is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from sunbreak.train.options import TrainOptions
+from sunbreak.train.samples import SampleOptions, SampleStream, at_20m
+from sunbreak.train.scenes import SceneOptions
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The samples of one phase."""
+
+    options: TrainOptions
+    """Sizes, shares and seed."""
+    collection: str | None
+    """Folder of real clear images, if any."""
+    real_share: float
+    """Share of scenes made from them."""
+    first: int
+    """Number of the phase's first step in the stream: phase 2 goes on where phase 1 ended."""
+    steps: int
+    """Steps of the phase."""
+    prior: bool = True
+    """With the scene prior, for networks that take it."""
+    mask: bool = False
+    """Samples of the mask network instead of those of restoration."""
+
+    @property
+    def switch(self) -> int:
+        """First step at the final size of the crops."""
+        return self.steps - round(self.options.final_share * self.steps)
+
+    def stream(self, crop: int) -> SampleStream:
+        """The stream of one size of crops, with the same number of pixels a step.
+
+        Args:
+            crop: Side in pixels.
+
+        Returns:
+            The stream.
+        """
+        options = self.options
+        scenes = SceneOptions(
+            seed=options.seed,
+            size=options.scene_size,
+            collection=self.collection,
+            real_share=self.real_share,
+            with_prior=self.prior,
+            radar_dropout=options.radar_dropout,
+            band_dropout=options.band_dropout,
+        )
+        batch = max(1, options.batch * options.crop**2 // crop**2)
+        reuse = max(1, options.reuse * options.crop**2 // crop**2)
+        return SampleStream(SampleOptions(scenes, batch=batch, crop=crop, reuse=reuse, lanes=options.workers))
+
+
+class Batches(IterableDataset[dict[str, Tensor]]):
+    """The batches from one step of a phase to its end."""
+
+    def __init__(self, plan: Plan, start: int) -> None:
+        super().__init__()
+        self.plan, self.start = plan, start
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = get_worker_info()
+        offset, stride = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        plan = self.plan
+        stream = None
+        for step in range(self.start + offset, plan.steps, stride):
+            crop = plan.options.crop if step < plan.switch else plan.options.final_crop
+            if stream is None or stream.options.crop != crop:
+                stream = plan.stream(crop)
+            arrays = stream.batch(plan.first + step)
+            yield {name: torch.from_numpy(array) for name, array in (at_20m(arrays) if plan.mask else arrays).items()}
+
+
+def loader(plan: Plan, start: int) -> DataLoader[dict[str, Tensor]]:
+    """Make batches in other processes.
+
+    Args:
+        plan: The samples.
+        start: Step of the phase to start at.
+
+    Returns:
+        A loader that ends with the phase.
+    """
+    return DataLoader(Batches(plan, start), batch_size=None, num_workers=plan.options.workers, prefetch_factor=4)

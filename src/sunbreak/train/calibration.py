@@ -1,0 +1,50 @@
+"""Calibrate the error that a network states for its own values, on scenes it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import torch
+
+from sunbreak.bands import L1C_BANDS
+from sunbreak.networks.tdp_cr import TdpCr
+from sunbreak.train.batches import Plan
+from sunbreak.train.samples import SampleStream
+
+SCENES: Final = 40
+"""Scenes under skies, and for the simulated ones on land, that no training with the same seed has seen."""
+OTHER_SEED: Final = 1_000_003
+"""Added to the seed of the training."""
+ONE_SIGMA: Final = 0.6827
+"""Share of errors of a Gaussian within one sigma."""
+VALUES: Final = 4000
+"""Pixels of a scene that are looked at."""
+
+
+@torch.no_grad()
+def sigma_scale(network: TdpCr, plan: Plan) -> list[float]:
+    """Factors that make 68 % of the errors fall within one sigma, on same-date simulated clouds.
+
+    Args:
+        network: A trained network that states its error.
+        plan: The samples of its training; others are drawn with the same shares.
+
+    Returns:
+        A factor for each of `bands.L1C_BANDS`.
+    """
+    options = plan.options
+    stream = plan.stream(options.final_crop).options
+    scenes = replace(stream.scenes, seed=options.seed + OTHER_SEED)
+    fresh = SampleStream(replace(stream, scenes=scenes, batch=1, reuse=1, lanes=1))
+    generator = torch.Generator().manual_seed(options.seed)
+    ratios: list[list[torch.Tensor]] = [[] for _ in L1C_BANDS]
+    for step in range(SCENES):
+        batch = {name: torch.from_numpy(array.copy()) for name, array in fresh.batch(step).items()}
+        found = network.eval()(batch)
+        off = (found["reflectance"] - batch["truth"]).abs() * torch.exp(-0.5 * found["log_variance"])
+        where = batch["restore"][0, 0].flatten().nonzero()[:, 0]
+        where = where[torch.randperm(len(where), generator=generator)[:VALUES]]
+        for band in batch["present"][0, :, 0, 0].nonzero()[:, 0].tolist():
+            ratios[band].append(off[0, band].flatten()[where])
+    return [round(float(torch.quantile(torch.cat(found), ONE_SIGMA)), 4) if found else 1.0 for found in ratios]

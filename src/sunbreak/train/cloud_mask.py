@@ -1,0 +1,40 @@
+"""Training of the mask network: cross entropy and overlap of clear, thin cloud, thick cloud and shadow at 20 m."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from sunbreak.networks.cloud_mask import CloudMask
+from sunbreak.networks.normalise import Tensors
+from sunbreak.train import losses
+from sunbreak.train.options import TrainOptions
+from sunbreak.train.schedule import adamw
+
+
+class CloudDetection(pl.LightningModule):
+    """The only phase of the mask network."""
+
+    class_weights: Tensor
+
+    def __init__(self, network: CloudMask, options: TrainOptions, *, steps: int) -> None:
+        super().__init__()
+        self.network, self.options, self.steps = network, options, steps
+        # shadow is rare and mistaken for dark ground; its misses leave dark blots in the product
+        self.register_buffer("class_weights", torch.tensor([1.0, 1.5, 1.0, 2.0]))
+
+    def training_step(self, batch: Tensors, index: int) -> Tensor:
+        """Loss of one batch; see `samples.at_20m` for its content."""
+        scores = self.network.logits(batch)
+        loss = losses.land_cover(scores, batch["labels"], self.class_weights)
+        known = batch["labels"] < scores.shape[1]
+        right = (scores.argmax(1) == batch["labels"])[known].float().mean()
+        self.log_dict({"train/loss": loss.detach(), "train/right": right}, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over all weights."""
+        return adamw([(self.network.parameters(), 1.0)], self.options, self.steps)

@@ -1,0 +1,81 @@
+"""How networks are trained: every setting of `sunbreak train`, with its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sunbreak.errors import OptionError
+
+Trainable = Literal["head", "decoder", "all"]
+"""What phase 2 trains: the land cover decoder; the shared decoder and the image head too; everything."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Settings of a training; the defaults are those of the shipped weights unless their card says otherwise."""
+
+    steps: int = 2000
+    """Steps of phase 1, reconstruction (or of the mask network's only phase)."""
+    semantic_steps: int = 500
+    """Steps of phase 2, land cover; 0 leaves it out."""
+    semantic_trainable: Trainable = "decoder"
+    """What phase 2 trains: `head`, `decoder` (and head) or `all`."""
+    batch: int = 8
+    """Crops in a step, at the size of `crop`."""
+    crop: int = 128
+    """Side in pixels of the crops."""
+    final_crop: int = 256
+    """Side of the crops at the end of each phase: networks pool over the whole patch, so they finish at the size they
+    are run at; the batch shrinks to keep the number of pixels."""
+    final_share: float = 0.25
+    """Share of the steps of each phase at the final size."""
+    real_share: float = 0.5
+    """Share of scenes that are simulated clouds over real clear images, where a collection is given."""
+    scene_size: int = 512
+    """Side in pixels of the simulated scenes that crops are taken from."""
+    reuse: int = 32
+    """Crops taken from a scene before another takes its place."""
+    radar_dropout: float = 0.15
+    """Share of scenes that lose their radar, wholly or partly."""
+    band_dropout: float = 0.25
+    """Share of scenes that keep a subset of their bands."""
+    learning_rate: float = 1e-3
+    """Highest rate of AdamW; phase 2 takes a tenth of it for what phase 1 has trained."""
+    weight_decay: float = 1e-3
+    """Of AdamW."""
+    warmup: int = 100
+    """Steps in which the rate rises; then it falls along a cosine to a hundredth."""
+    clip: float = 0.5
+    """Largest norm of the gradient."""
+    sky_weight: float = 0.02
+    """Weight of the auxiliary head that reads the cloud classes off the prompt."""
+    likelihood_weight: float = 0.005
+    """Weight of the error's likelihood, for networks that estimate it."""
+    land_cover_weight: float = 0.05
+    """Weight of land cover in phase 2."""
+    clear_weight: float = 0.1
+    """Weight of pixels that are not to be restored, beside 1 for those that are."""
+    seed: int = 0
+    """Seed of weights and samples."""
+    checkpoint: int = 100
+    """Steps between checkpoints."""
+    workers: int = 1
+    """Processes that make samples; part of the samples' definition, so a resumed training keeps it."""
+
+    def __post_init__(self) -> None:
+        if self.semantic_trainable not in get_args(Trainable):
+            raise OptionError(
+                f"semantic_trainable {self.semantic_trainable!r}: one of {', '.join(get_args(Trainable))}"
+            )
+        for name in ("steps", "batch", "reuse", "checkpoint", "workers"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} {getattr(self, name)}: must be at least 1")
+        for name in ("real_share", "final_share", "radar_dropout", "band_dropout"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
+        for name in ("crop", "final_crop", "scene_size"):
+            if getattr(self, name) < 64 or getattr(self, name) % 16:
+                raise OptionError(f"{name} {getattr(self, name)}: must be a multiple of 16, at least 64")
+        if max(self.crop, self.final_crop) > self.scene_size:
+            raise OptionError(f"scene_size {self.scene_size}: smaller than the crops")

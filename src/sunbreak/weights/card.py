@@ -1,0 +1,195 @@
+"""The card: the file beside each set of weights that says what they are, where they come from, and their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from sunbreak.bands import LEVELS, OPTICAL_BANDS
+from sunbreak.errors import OptionError
+from sunbreak.legend import LAND_COVER_LEGEND
+
+Kind = Literal["restoration", "mask"]
+"""What a network is for."""
+WeightsFile = Literal["onnx", "safetensors"]
+"""The two files that hold the same weights: the first with its graph, the second for PyTorch."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How the network is built before its weights are loaded."""
+
+    network: str
+    """Name in `sunbreak.networks.NETWORKS`."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of its builder."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a set of weights; `NAME.json` beside `NAME.onnx` and `NAME.safetensors`."""
+
+    path: Path
+    """The card's own file."""
+    name: str
+    """Name in tables and in the product's metadata; that of the file unless the card says otherwise."""
+    bands: tuple[str, ...]
+    """Optical bands in the order of the network's input and output."""
+    levels: tuple[str, ...]
+    """Processing levels it was made for."""
+    kind: Kind = "restoration"
+    """What it is for."""
+    patch: int = 256
+    """Side of a patch in pixels."""
+    overlap: int = 32
+    """Pixels that neighbouring patches share."""
+    bf16: bool = False
+    """Whether precision `auto` may take bf16: it was measured to cost next to nothing."""
+    land_cover: tuple[int, ...] = ()
+    """WorldCover codes in the order of the output `land_cover`; empty when the network maps none."""
+    sigma_scale: tuple[float, ...] = ()
+    """Factor of the 1-sigma error for each of `bands`, from its calibration; 1 unless the card says otherwise."""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """Checksums by `WeightsFile`, in hexadecimal digits."""
+    licence: str = "unknown"
+    """Licence of the weights."""
+    summary: str = ""
+    """What the network does, in one sentence."""
+    inputs: str = ""
+    """What it needs besides the optical scene, in words."""
+    parameters: int | None = None
+    """Number of parameters; None when unknown."""
+    gmacs: float | None = None
+    """Multiply-accumulate operations of a patch of 256 x 256 pixels, in thousand millions; None when unknown."""
+    architecture: Architecture | None = None
+    """How it is built in PyTorch; None when it runs from its ONNX file only."""
+
+    @property
+    def onnx(self) -> Path:
+        """The weights with their graph."""
+        return self.path.with_suffix(".onnx")
+
+    @property
+    def safetensors(self) -> Path:
+        """The weights for PyTorch."""
+        return self.path.with_suffix(".safetensors")
+
+    def content(self) -> dict[str, Any]:
+        """All that the card's file says, training and metrics included.
+
+        Returns:
+            The parsed file.
+
+        Raises:
+            OptionError: The file is missing or is not a card.
+        """
+        return _parsed(self.path)
+
+    def verify(self, file: WeightsFile) -> str:
+        """Compare a file of weights with the card.
+
+        Args:
+            file: Which one.
+
+        Returns:
+            Its SHA-256 in hexadecimal digits.
+
+        Raises:
+            OptionError: It is missing, or is not what the card was written for.
+        """
+        path = self.onnx if file == "onnx" else self.safetensors
+        try:
+            with path.open("rb") as opened:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise OptionError(
+                f"{path}: cannot be read ({error.strerror}); the card {self.path.name} needs it"
+            ) from error
+        expected = self.sha256.get(file)
+        if expected is not None and found != expected.lower():
+            raise OptionError(
+                f"{path}: is not what its card was written for (sha256 {found[:12]}..., the card says "
+                f"{expected[:12]}...); copy the files again, together"
+            )
+        return found
+
+
+FIELDS: Final = {
+    "name": str, "patch": int, "overlap": int, "bf16": bool, "licence": str, "summary": str, "inputs": str,
+    "parameters": int,
+}  # fmt: skip
+"""Optional entries of a card that are taken as they are."""
+
+
+def read_card(path: Path) -> Card:
+    """Read and check a card.
+
+    Args:
+        path: The `.json` file.
+
+    Returns:
+        The card; entries it does not know are left to `Card.content`.
+
+    Raises:
+        OptionError: The file is missing, is not JSON, or lacks or misspells an entry.
+    """
+    content = _parsed(path)
+    if not {"bands", "levels"} <= content.keys():
+        raise OptionError(f"{path}: a model card states at least `bands` and `levels`")
+    for name, kind in FIELDS.items():
+        if name in content and (not isinstance(content[name], kind) or (kind is int and content[name] is True)):
+            raise OptionError(f"{path}: `{name}` is {content[name]!r}; expected {kind.__name__}")
+    bands, levels = _names(path, content, "bands", OPTICAL_BANDS), _names(path, content, "levels", LEVELS)
+    codes = _names(path, content, "land_cover", LAND_COVER_LEGEND) if content.get("land_cover") else ()
+    scale = content.get("sigma_scale") or [1.0] * len(bands)
+    if not isinstance(scale, list) or len(scale) != len(bands) or not all(_is_positive(value) for value in scale):
+        raise OptionError(f"{path}: `sigma_scale` is {scale!r}; expected a positive number for each of the bands")
+    if content.get("kind", "restoration") not in get_args(Kind):
+        raise OptionError(f"{path}: `kind` is {content['kind']!r}; expected one of {', '.join(get_args(Kind))}")
+    built = content.get("architecture")
+    try:
+        return Card(
+            path,
+            bands=bands,
+            levels=levels,
+            land_cover=codes,
+            sigma_scale=tuple(map(float, scale)),
+            kind=content.get("kind", "restoration"),
+            sha256={str(file): str(digest) for file, digest in dict(content.get("sha256") or {}).items()},
+            gmacs=None if content.get("gmacs") is None else float(content["gmacs"]),
+            architecture=None
+            if built is None
+            else Architecture(str(built["network"]), dict(built.get("config") or {})),
+            **{"name": path.stem} | {name: content[name] for name in FIELDS if content.get(name) is not None},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise OptionError(f"{path}: not a readable model card ({type(error).__name__}: {error})") from error
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path}: not a readable model card ({error})") from error
+    if not isinstance(content, dict):
+        raise OptionError(f"{path}: not a readable model card (it holds no object)")
+    return content
+
+
+def _names(path: Path, content: Mapping[str, Any], key: str, known: Any) -> tuple[Any, ...]:
+    """A list of things, each known and named once."""
+    given = content[key]
+    if not isinstance(given, list) or not given or len({str(one) for one in given}) != len(given):
+        raise OptionError(f"{path}: `{key}` is {given!r}; expected a list that names each once")
+    strange = [one for one in given if not isinstance(one, str | int) or one not in known]
+    if strange:
+        raise OptionError(f"{path}: `{key}` holds {strange[0]!r}; expected of {', '.join(map(str, known))}")
+    return tuple(given)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < float("inf")

@@ -1,0 +1,150 @@
+"""What every registered network has to be: exportable, equal on all engines, and honest at the start."""
+
+import numpy as np
+import onnx
+import openvino
+import pytest
+import torch
+
+from sunbreak.errors import OptionError
+from sunbreak.networks import NETWORKS, build
+from sunbreak.train.export import count, example, export
+
+SEMANTIC = {"tdp-cr", "tdp-cr-large", "tdp-cr-prior"}
+
+
+def built(name, **config):
+    """A network whose zero-initialised parts have been moved, as training would."""
+    torch.manual_seed(0)
+    network = build(name, ({"semantic": True} if name in SEMANTIC else {}) | config)
+    for weight in network.parameters():
+        if not weight.abs().sum():
+            torch.nn.init.normal_(weight, 0.0, 0.05)
+    return network.eval()
+
+
+@pytest.fixture(scope="module", params=sorted(NETWORKS))
+def exported(request, tmp_path_factory):
+    network = built(request.param)
+    return network, export(network, tmp_path_factory.mktemp(request.param), {"name": request.param})
+
+
+def reference(network, inputs):
+    with torch.no_grad():
+        return {name: tensor.numpy() for name, tensor in network(inputs).items()}
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_engines_agree_in_fp32(exported, size):
+    import onnxruntime
+
+    network, path = exported
+    inputs = example(network.inputs, size)
+    arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
+    wanted = reference(network, inputs)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for found in (
+        dict(zip(wanted, session.run(list(wanted), arrays), strict=True)),
+        {name: compiled(arrays)[name] for name in wanted},
+    ):
+        for name, values in wanted.items():
+            # reflectance and probabilities within 1e-4; the logarithm of a variance is some -10
+            assert np.abs(found[name] - values).max() < (1e-3 if name == "log_variance" else 1e-4), name
+
+
+def test_the_graph_has_no_transposes(exported):
+    _, path = exported
+    kinds = {node.op_type for node in onnx.load(path).graph.node}
+    assert not kinds & {"Transpose", "LayerNormalization", "If", "Loop"}
+
+
+def test_the_card_states_what_the_file_is(exported):
+    import hashlib
+    import json
+
+    network, path = exported
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert (card["parameters"], card["gmacs"]) == (count(network)[0], round(count(network)[1], 2))
+    assert card["sha256"]["onnx"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_every_weight_learns(name):
+    network = built(name).train()
+    inputs = example(network.inputs, 64)
+    outputs = network.analyse(inputs) if hasattr(network, "analyse") else (network.logits(inputs),)
+    sum(part.square().sum() for part in outputs if isinstance(part, torch.Tensor)).backward()
+    still = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.abs().sum()]
+    assert not still
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "gmacs"), [("cloud-mask", 0.3e6, 1.0), ("tdp-cr", 5.87e6, 5), ("tdp-cr-large", 5.87e6, 15)]
+)
+def test_sizes_stay_within_their_budget(name, parameters, gmacs):
+    found = count(built(name))
+    assert found[0] <= parameters
+    assert found[1] <= gmacs
+
+
+def test_untrained_networks_return_what_they_correct():
+    inputs = example(build("tdp-cr-prior").inputs, 64)
+    with torch.no_grad():
+        ours = build("tdp-cr-prior")(inputs)
+        theirs = build("tdp-cr")({name: inputs[name] for name in build("tdp-cr").inputs})
+    assert torch.equal(ours["reflectance"], inputs["prior"])
+    assert torch.allclose(torch.exp(0.5 * ours["log_variance"]), inputs["prior_sigma"] + 0.005)
+    assert torch.equal(theirs["reflectance"], inputs["optical"])
+
+
+def test_an_untrained_network_lets_no_radar_in():
+    network, inputs = build("tdp-cr"), example(build("tdp-cr").inputs, 64)
+    torch.nn.init.normal_(network.head.weight)
+    other = inputs | {"radar": inputs["radar"].flip(-1)}
+    with torch.no_grad():
+        assert torch.equal(network(inputs)["reflectance"], network(other)["reflectance"])
+
+
+@pytest.mark.parametrize("fusion", ["full", "global", "local", "promptless", "concat", "none"])
+def test_radar_matters_in_every_fusion_but_none(fusion):
+    network = built("tdp-cr", fusion=fusion)
+    inputs = example(network.inputs, 64)
+    with torch.no_grad():
+        same = torch.equal(
+            network(inputs)["reflectance"], network(inputs | {"radar": inputs["radar"] + 3})["reflectance"]
+        )
+    assert same == (fusion == "none")
+
+
+def test_invalid_radar_and_absent_bands_are_not_looked_at():
+    network = built("tdp-cr-prior")
+    inputs = example(network.inputs, 64)
+    inputs["radar_valid"].zero_()
+    inputs["present"][:, 4] = 0
+    optical, prior = inputs["optical"].clone(), inputs["prior"].clone()
+    optical[:, 4], prior[:, 4] = 0.9, 0.9
+    other = inputs | {"radar": inputs["radar"] + 5, "optical": optical, "prior": prior}
+    with torch.no_grad():
+        first, second = network(inputs)["reflectance"], network(other)["reflectance"]
+    kept = [band for band in range(13) if band != 4]
+    assert torch.equal(first[:, kept], second[:, kept])
+
+
+def test_phase_2_leaves_the_restoration_as_it_is_until_it_trains():
+    torch.manual_seed(0)
+    network = build("tdp-cr-prior")
+    inputs = example(network.inputs, 64)
+    with torch.no_grad():
+        before = network(inputs)
+        network.attach_land_cover()
+        after = network.eval()(inputs)
+    assert torch.equal(before["reflectance"], after["reflectance"])
+    assert torch.allclose(after["land_cover"].sum(1), torch.ones(()), atol=1e-5)
+
+
+def test_unknown_networks_and_settings_are_refused():
+    with pytest.raises(OptionError, match="one of"):
+        build("resnet")
+    with pytest.raises(OptionError, match="depth"):
+        build("tdp-cr", {"depth": 3})

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+
+from model_files import mapper, node, save
+from scenes import cloudy_scene
+from sunbreak import models, weights
+from sunbreak.cli import main
+from sunbreak.errors import OptionError
+from sunbreak.steps.restore import RestoreOptions, restore
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of shipped weights with a network that restores and one that masks."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(weights, "FOLDER", folder)
+    mapper(folder / "tiny-net.onnx", card={"training": {"seed": 3}, "inputs": "radar, if there is some"})
+    save(folder / "tiny-mask.onnx", [node("Identity", ["optical"], ["quality"])], [("optical", 13)],
+         outputs=("quality",), card={"kind": "mask"})  # fmt: skip
+    (folder / "global_regression.json").write_text("{}")
+    return folder
+
+
+def test_the_default_is_one_of_the_restorers_and_that_of_the_options():
+    assert models.DEFAULT in models.restorers()
+    assert RestoreOptions().model == models.DEFAULT
+
+
+def test_every_shipped_set_is_whole():
+    for name, card in weights.shipped().items():
+        assert (card.name, card.onnx) == (name, weights.find(name))
+        assert card.verify("onnx") == card.sha256["onnx"]
+        assert card.verify("safetensors") == card.sha256["safetensors"]
+        assert card.licence == "Apache-2.0"
+        assert card.architecture
+        assert card.parameters
+        assert card.gmacs
+        assert card.summary
+        assert card.inputs
+
+
+def test_a_shipped_network_is_named_listed_and_runs(shipped, capsys):
+    assert weights.find("tiny-net") == shipped / "tiny-net.onnx"
+    assert weights.find("global_regression") is None
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "parameters", "GMACs", "needs", "besides", "optical", "licence", "weights"]
+    (line,) = [line for line in lines if line.startswith("tiny-net")]
+    for word in ("1.23 M", "8.2", "radar, if there is some", "Apache-2.0", "tiny-net.onnx"):
+        assert word in line
+    assert not [line for line in lines if "tiny-mask" in line]
+    assert any(line.startswith("scene-prior *") for line in lines)
+    assert main(["models", "tiny-net"]) == 0
+    told = capsys.readouterr().out
+    assert json.loads(told[told.index("{") :]) == json.loads((shipped / "tiny-net.json").read_text())
+    scene, _, _ = cloudy_scene((100, 100))
+    assert restore(scene, model="tiny-net").attrs["model"] == "tiny-net"
+
+
+def test_a_mask_network_does_not_restore(shipped):
+    scene, _, _ = cloudy_scene((100, 100))
+    with pytest.raises(OptionError, match="is a mask network"):
+        restore(scene, model="tiny-mask")
+
+
+def test_the_folder_of_a_training_run_is_a_model(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    scene, _, _ = cloudy_scene((100, 100))
+    with pytest.raises(OptionError, match=r"run: holds no model\.onnx; name the folder of a finished"):
+        restore(scene, model=run)
+    mapper(run / "model.onnx", card={"name": "mine"})
+    product = restore(scene, model=str(run))
+    assert product.attrs["model"] == "mine"
+    np.testing.assert_array_equal(product.reflectance, restore(scene, model=run / "model.onnx").reflectance)
+    assert main(["models", str(run)]) == 0
+
+
+def test_a_default_whose_weights_are_damaged_is_an_error_not_another_model(shipped, monkeypatch):
+    monkeypatch.setattr(models, "DEFAULT", "tiny-net")
+    (shipped / "tiny-net.onnx").write_bytes(b"gone")
+    scene, _, _ = cloudy_scene((100, 100))
+    with pytest.raises(OptionError, match="not what its card was written for"):
+        restore(scene, model=models.DEFAULT)
+
+
+def test_unknown_models_are_answered_with_the_known_ones(shipped, capsys):
+    assert main(["models", "magic"]) == 2
+    told = capsys.readouterr().err
+    for word in ("magic", "scene-prior", "tiny-net", ".onnx", "sunbreak train"):
+        assert word in told

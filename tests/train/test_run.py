@@ -1,0 +1,131 @@
+"""Training through its public function: legs, kills, and what the run folder holds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sunbreak.errors import OptionError
+from sunbreak.train.options import TrainOptions
+from sunbreak.train.run import train
+
+SMALL = TrainOptions(
+    steps=6, semantic_steps=3, batch=2, crop=64, final_crop=128, final_share=0.34, scene_size=128, reuse=2,
+    checkpoint=2, warmup=1,
+)  # fmt: skip
+
+
+def equal(one, other):
+    first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    run = tmp_path_factory.mktemp("whole") / "run"
+    leg = train("tdp-cr-prior", ["simulated:"], run, options=SMALL)
+    assert leg.finished
+    return run
+
+
+def command(out):
+    flags = [f"--{name}={getattr(SMALL, name)}" for name in (
+        "steps", "semantic_steps", "batch", "crop", "final_crop", "final_share", "scene_size", "reuse", "checkpoint",
+        "warmup",
+    )]  # fmt: skip
+    return [
+        sys.executable,
+        "-m",
+        "sunbreak.cli",
+        "train",
+        "tdp-cr-prior",
+        "--data",
+        "simulated:",
+        "-o",
+        str(out),
+        *flags,
+    ]
+
+
+def test_a_killed_training_ends_in_the_same_weights(whole, tmp_path):
+    out = tmp_path / "run"
+    first = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    checkpoint = out / "phase1" / "last.ckpt"
+    limit = time.monotonic() + 240
+    while not checkpoint.is_file() and first.poll() is None and time.monotonic() < limit:
+        time.sleep(0.02)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert checkpoint.is_file()
+    assert not (out / "model.onnx").exists()
+    done = subprocess.run(command(out), capture_output=True, text=True, check=True)
+    assert "trained" in done.stdout
+    assert len(list((out / "phase1" / "logs").iterdir())) == 2  # it went on, and did not begin again
+    assert equal(whole, out)
+
+
+def test_a_leg_stops_in_time_and_goes_on(whole, tmp_path):
+    legs = [train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, minutes=0.001)]
+    while not legs[-1].finished:
+        assert len(legs) < 12
+        legs.append(train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, minutes=0.001))
+    assert len(legs) > 2
+    assert "phase1" in legs[0].done
+    assert equal(whole, tmp_path / "run")
+
+
+def test_the_run_holds_a_model_with_its_card(whole):
+    card = json.loads((whole / "model.json").read_text())
+    assert card["name"] == "tdp-cr-prior"
+    assert card["training"]["options"]["steps"] == 6
+    assert card["training"]["regions_seen"] == []
+    assert card["land_cover"][0] == 10
+    assert (whole / "phase1" / "logs" / "from-0").is_dir()
+
+
+def test_a_finished_run_is_not_trained_again(whole):
+    before = (whole / "phase2" / "weights.safetensors").stat().st_mtime_ns
+    assert train("tdp-cr-prior", ["simulated:"], whole, options=SMALL).finished
+    assert (whole / "phase2" / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_other_settings_in_the_same_folder_are_refused(whole):
+    with pytest.raises(OptionError, match="other network"):
+        train("tdp-cr", ["simulated:"], whole, options=SMALL)
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(OptionError, match="not empty"):
+        train("cloud-mask", ["simulated:"], tmp_path, options=SMALL)
+
+
+def test_only_what_can_be_trained_on_is(tmp_path):
+    with pytest.raises(OptionError, match="trained on"):
+        train("cloud-mask", ["scene:somewhere"], tmp_path / "run", options=SMALL)
+
+
+@pytest.mark.parametrize(("trained", "moves"), [("head", False), ("decoder", True), ("all", True)])
+def test_phase_2_trains_what_the_setting_says(trained, moves, tmp_path):
+    from dataclasses import replace
+
+    run = tmp_path / "run"
+    train("tdp-cr", ["simulated:"], run, options=replace(SMALL, steps=2, semantic_steps=2, semantic_trainable=trained))
+    before, after = (load_file(run / phase / "weights.safetensors") for phase in ("phase1", "phase2"))
+    changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert bool(changed) == moves
+    assert changed <= ({"up", "decoder", "head"} if trained == "decoder" else {key.split(".")[0] for key in before})
+
+
+def test_the_mask_network_is_trained_in_one_phase(tmp_path):
+    leg = train("cloud-mask", ["simulated:"], tmp_path / "run", options=SMALL)
+    card = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert leg.finished
+    assert card["kind"] == "mask"
+    assert not (tmp_path / "run" / "phase2").exists()
