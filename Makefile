@@ -8,9 +8,10 @@ DEMO := demo-output
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
+NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo test lint test-core check-long study clean
+.PHONY: demo test lint check-long study weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -24,12 +25,12 @@ $(VENV)/all: $(VENV)/core
 # The main job, without torch: simulate a scene, restore it, score it against its truth; then a real scene, if there is one.
 demo: $(VENV)/core
 	$(BIN)/sunbreak simulate -o $(DEMO)/scene --size 1024 --seed 7 --overwrite
-	$(BIN)/sunbreak restore $(DEMO)/scene/optical.tif --radar $(DEMO)/scene/radar.tif -o $(DEMO)/restored --overwrite
-	$(BIN)/sunbreak evaluate scene-prior --data scene:$(DEMO)/scene
+	$(BIN)/sunbreak restore $(DEMO)/scene/optical.tif --radar $(DEMO)/scene/radar.tif -o $(DEMO)/restored --everywhere --overwrite
+	$(BIN)/sunbreak evaluate $(NETWORK) --data scene:$(DEMO)/scene
 ifneq ($(SUNBREAK_DATA),)
 	$(BIN)/sunbreak restore $(TRIPLET)_s2_cloudy.tif --radar $(TRIPLET)_s1.tif -o $(DEMO)/real --overwrite
 endif
-	@echo "Look at $(DEMO)/restored/preview.png: cloudy, restored, quality, uncertainty."
+	@echo "Look at $(DEMO)/restored/preview.png: cloudy, restored, quality, uncertainty, land cover."
 
 lint: $(VENV)/all
 	$(BIN)/ruff check .
@@ -43,17 +44,36 @@ test: lint
 check-long: $(VENV)/all
 	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m long
 
-# The tables of RESULTS.md, in its order.
+# The networks, from scratch: hours on two cores. Stopped at any moment, the same command goes on. The shipped ones are
+# copied to src/sunbreak/weights/ under their names.
+RUNS ?= runs
+MIX = --data simulated: collection:$(SUNBREAK_DATA)
+SHORT = --steps 500 --semantic_steps 0 --warmup 50 --real_share 0.5 --radar_dropout 0.15
+weights: $(VENV)/all
+	$(BIN)/sunbreak train cloud-mask $(MIX) -o $(RUNS)/cloud-mask --steps 900 --crop 256 --reuse 8 --real_share 0.5 --radar_dropout 0.15 --learning_rate 0.002 --warmup 50
+	$(BIN)/sunbreak train tdp-cr-prior $(MIX) -o $(RUNS)/tdp-cr-prior
+	$(BIN)/sunbreak train tdp-cr $(MIX) -o $(RUNS)/tdp-cr --semantic_steps 0
+	$(BIN)/sunbreak train tdp-cr-prior --data simulated: -o $(RUNS)/simulated-only $(SHORT)
+	$(BIN)/sunbreak train tdp-cr-prior --data collection:$(SUNBREAK_DATA) -o $(RUNS)/real-only $(SHORT)
+	$(BIN)/sunbreak train tdp-cr-prior $(MIX) -o $(RUNS)/mixed $(SHORT)
+
+# The tables of RESULTS.md, in its order; after `make weights`.
 PAIRS = collection:$(SUNBREAK_DATA),split=test
+MODELS = $(RUNS)/tdp-cr $(NETWORK)
 study: $(VENV)/all
-	$(BIN)/sunbreak evaluate --data $(PAIRS),min_cloud=0.02,max_cloud=0.97 --per-patch
-	$(BIN)/sunbreak evaluate --data $(PAIRS)
-	$(BIN)/sunbreak evaluate --data $(PAIRS),clouds=simulated,draws=2,seed=1
+	$(BIN)/sunbreak evaluate $(MODELS) --data $(PAIRS),min_cloud=0.02,max_cloud=0.97 --per-patch
+	$(BIN)/sunbreak evaluate $(MODELS) --data $(PAIRS)
+	$(BIN)/sunbreak evaluate $(MODELS) --data $(PAIRS),clouds=simulated,draws=2,seed=1
 	$(BIN)/sunbreak evaluate --data collection:$(SUNBREAK_DATA),split=train,clouds=simulated,draws=3,seed=1
-	$(BIN)/sunbreak evaluate --data simulated:n=32,size=512
+	$(BIN)/sunbreak evaluate $(MODELS) --data simulated:n=32,size=512 --per-patch
+	$(BIN)/python bench/by_region.py $(SUNBREAK_DATA) $(RUNS)/simulated-only $(RUNS)/real-only $(RUNS)/mixed $(MODELS)
+	$(BIN)/python bench/premises.py $(SUNBREAK_DATA) $(MODELS)
+	$(BIN)/python bench/land_cover.py $(MODELS)
+	$(BIN)/python bench/budget.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/choices.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/mask_agreement.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/simulation.py $(SUNBREAK_DATA)
+	$(BIN)/python bench/simulation.py $(SUNBREAK_DATA) --split test
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist

@@ -12,6 +12,7 @@ from sunbreak.errors import OptionError, QualityError
 from sunbreak.evaluation import ALWAYS, EvaluationOptions, evaluate
 from sunbreak.legend import Source
 from sunbreak.metrics import get_protocol, score
+from sunbreak.models import DEFAULT
 from sunbreak.prior.smooth_fill import smooth_fill
 
 DATA = "simulated:n=2,size=96,cover=0.5"
@@ -157,8 +158,9 @@ def test_json_holds_everything_and_no_nan():
 
 
 def test_models_of_the_package_beat_the_input():
-    report = evaluate([], DATA)
-    ratios = [report.summary(model, "raw", "cloud").scores.psnr for model in ALWAYS]
+    report = evaluate([DEFAULT], DATA)
+    assert report.models == (*ALWAYS, DEFAULT)
+    ratios = [report.summary(model, "raw", "cloud").scores.psnr for model in report.models]
     assert ratios[0] + 3 < min(ratios[1:])
 
 

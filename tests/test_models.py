@@ -5,10 +5,13 @@ import pytest
 
 from model_files import mapper, node, save
 from scenes import cloudy_scene
-from sunbreak import models, weights
+from sunbreak import cloud_network, models, weights
+from sunbreak.bands import L1C_BANDS, LEVELS
 from sunbreak.cli import main
 from sunbreak.errors import OptionError
 from sunbreak.steps.restore import RestoreOptions, restore
+
+SUFFIXES = (".onnx", ".safetensors", ".json")
 
 
 @pytest.fixture
@@ -24,9 +27,24 @@ def shipped(tmp_path, monkeypatch):
     return folder
 
 
-def test_the_default_is_one_of_the_restorers_and_that_of_the_options():
-    assert models.DEFAULT in models.restorers()
+def test_the_default_is_a_shipped_network_and_that_of_the_options(capsys):
+    assert weights.shipped()[models.DEFAULT].kind == "restoration"
     assert RestoreOptions().model == models.DEFAULT
+    assert main(["models"]) == 0
+    marked = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:1] != "*" and " * " in line]
+    assert marked == [models.DEFAULT]
+    assert main(["models", models.DEFAULT]) == 0
+    assert capsys.readouterr().out.startswith(f"{models.DEFAULT} (the default): ")
+
+
+def test_the_weights_that_defaults_name_are_shipped():
+    assert {models.DEFAULT, "cloud-mask"} <= weights.shipped().keys()
+    assert weights.find("cloud-mask") == cloud_network.WEIGHTS
+    assert weights.shipped()["cloud-mask"].kind == "mask"
+    for name in (models.DEFAULT, "cloud-mask"):
+        card = weights.shipped()[name]
+        assert card.bands == L1C_BANDS
+        assert card.levels == LEVELS
 
 
 def test_every_shipped_set_is_whole():
@@ -35,11 +53,25 @@ def test_every_shipped_set_is_whole():
         assert card.verify("onnx") == card.sha256["onnx"]
         assert card.verify("safetensors") == card.sha256["safetensors"]
         assert card.licence == "Apache-2.0"
+        assert card.content()["name"] == name
         assert card.architecture
         assert card.parameters
         assert card.gmacs
         assert card.summary
         assert card.inputs
+
+
+def test_no_shipped_card_tells_of_the_machine_it_was_made_on():
+    for card in sorted(weights.FOLDER.glob("*.json")):
+        told = card.read_text(encoding="utf-8")
+        for place in ("/work", "/tmp", "/root", "/home"):
+            assert place not in told, f"{card.name}: {place}"
+
+
+def test_nothing_lies_among_the_weights_that_no_card_names():
+    named = {card.path.with_suffix(suffix) for card in weights.shipped().values() for suffix in SUFFIXES}
+    found = {path for path in weights.FOLDER.iterdir() if path.suffix in SUFFIXES}
+    assert found - {weights.FOLDER / "global_regression.json"} == named
 
 
 def test_a_shipped_network_is_named_listed_and_runs(shipped, capsys):
@@ -52,7 +84,7 @@ def test_a_shipped_network_is_named_listed_and_runs(shipped, capsys):
     for word in ("1.23 M", "8.2", "radar, if there is some", "Apache-2.0", "tiny-net.onnx"):
         assert word in line
     assert not [line for line in lines if "tiny-mask" in line]
-    assert any(line.startswith("scene-prior *") for line in lines)
+    assert any(line.startswith("scene-prior ") for line in lines)
     assert main(["models", "tiny-net"]) == 0
     told = capsys.readouterr().out
     assert json.loads(told[told.index("{") :]) == json.loads((shipped / "tiny-net.json").read_text())

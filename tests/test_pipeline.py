@@ -36,8 +36,12 @@ def files(tmp_path):
     return paths, dn, truth, cloud
 
 
-def run(paths, out, **options):
-    return process(paths["s2"], paths["s1"], out, mask_options=MaskOptions(paths["quality"]), **options)
+def run(paths, out, model="scene-prior", **options):
+    """With the quick model and the quality that is known, unless told."""
+    return process(
+        paths["s2"], paths["s1"], out, mask_options=MaskOptions(paths["quality"]),
+        restore_options=RestoreOptions(model, **options),
+    )  # fmt: skip
 
 
 def test_from_files_to_a_product_clear_pixels_keep_their_dn(files, tmp_path):
@@ -67,7 +71,7 @@ def test_the_files_equal_what_the_python_api_gives(files, tmp_path):
     run(paths, tmp_path / "streamed")
     scene = sunbreak.read(paths["s2"], radar=paths["s1"])
     scene = sunbreak.mask(scene, options=MaskOptions(paths["quality"]))
-    sunbreak.write(sunbreak.restore(scene), tmp_path / "memory")
+    sunbreak.write(sunbreak.restore(scene, model="scene-prior"), tmp_path / "memory")
     for name in ("reflectance.tif", "quality.tif", "uncertainty.tif"):
         assert (tmp_path / "streamed" / name).read_bytes() == (tmp_path / "memory" / name).read_bytes(), name
 
@@ -75,7 +79,7 @@ def test_the_files_equal_what_the_python_api_gives(files, tmp_path):
 def test_runs_and_block_sizes_give_the_same_bytes(files, tmp_path):
     paths, *_ = files
     for name, block in (("a", 256), ("b", 1024), ("c", 1024)):
-        run(paths, tmp_path / name, restore_options=RestoreOptions(block=block))
+        run(paths, tmp_path / name, block=block)
     for name in ("reflectance.tif", "quality.tif", "uncertainty.tif", "preview.png"):
         contents = {(tmp_path / folder / name).read_bytes() for folder in "abc"}
         assert len(contents) == 1, name
@@ -86,7 +90,7 @@ def test_a_network_and_its_land_cover_give_the_same_bytes_in_files_and_in_memory
     paths, *_ = files
     model = mapper(tmp_path / "tiny.onnx")
     for name, block in (("a", 256), ("b", 768)):
-        run(paths, tmp_path / name, restore_options=RestoreOptions(model=model, block=block, everywhere=everywhere))
+        run(paths, tmp_path / name, model, block=block, everywhere=everywhere)
     scene = sunbreak.mask(sunbreak.read(paths["s2"], radar=paths["s1"]), options=MaskOptions(paths["quality"]))
     product = sunbreak.restore(scene, model=model, options=RestoreOptions(everywhere=everywhere))
     sunbreak.write(product, tmp_path / "c")
@@ -99,7 +103,7 @@ def test_a_model_that_cannot_run_is_refused_before_any_work(files, tmp_path):
     paths, *_ = files
     model = mapper(tmp_path / "tiny.onnx", card={"levels": ["L2A"]})
     with pytest.raises(OptionError, match="made for L2A"):
-        run(paths, tmp_path / "out", restore_options=RestoreOptions(model=model))
+        run(paths, tmp_path / "out", model)
     assert not (tmp_path / "out").exists()
 
 

@@ -70,7 +70,10 @@ def _restore_parser() -> ArgumentParser:
     masking = parser.add_argument_group("cloud and shadow")
     masking.add_argument("--quality", metavar="FILE", help="class raster, for example SCL; else --mask finds clouds")
     masking.add_argument(
-        "--mask", default="auto", metavar="NAME", help="network, rule, or MODEL.onnx; what finds clouds (network)"
+        "--mask",
+        default="auto",
+        metavar="NAME",
+        help="rule, network, or MODEL.onnx; what finds clouds (rule, or network without B02 B03 B04)",
     )
     masking.add_argument(
         "--quality-map", metavar="MAP", help="its codes: scl, or 0=clear,1=thick,2=thin,3=shadow,255=nodata"

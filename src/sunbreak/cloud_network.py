@@ -39,7 +39,7 @@ class Decision:
     """Share of thick in the probability of cloud from which a cloud is thick."""
 
 
-DECISION: Final = Decision()
+DECISION: Final = Decision(shadow=0.7)
 """As shipped; tuned by `bench/mask_agreement.py --tune`."""
 
 

@@ -178,6 +178,23 @@ def classify(optical: np.ndarray, bands: Sequence[str], level: Level, grid: Grou
     return quality
 
 
+def is_snow(green: np.ndarray, swir: np.ndarray) -> np.ndarray:
+    """Bright ground that is snow, not water cloud: far darker in the shortwave infrared than in the green.
+
+    Args:
+        green: Reflectance of B03, (y, x).
+        swir: Reflectance of B11, (y, x).
+
+    Returns:
+        (y, x), bool; False without data.
+
+    Source: Dozier, Spectral signature of alpine snow cover from the Landsat Thematic Mapper, 1989 (the index).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snow: np.ndarray = ((green - swir) / (green + swir) > SNOW_INDEX) & (swir < SNOW_SWIR)
+    return snow
+
+
 def _cloud(bands: dict[str, np.ndarray], level: Level) -> tuple[np.ndarray, np.ndarray]:
     blue, green, red = bands["B02"], bands["B03"], bands["B04"]
     haze = _haze(bands, level)
@@ -189,8 +206,7 @@ def _cloud(bands: dict[str, np.ndarray], level: Level) -> tuple[np.ndarray, np.n
     thin = (haze > THIN_HAZE[level]) & grey & (blue > AIR_BLUE[level] + THIN_BRIGHTNESS)
     thick = (haze > THICK_HAZE) & grey
     if "B11" in bands:
-        swir = bands["B11"]
-        snow = ((green - swir) / (green + swir) > SNOW_INDEX) & (swir < SNOW_SWIR)
+        snow = is_snow(green, bands["B11"])
         thin, thick = thin & ~snow, thick & ~snow
     if "B10" in bands:
         thin |= bands["B10"] > THIN_CIRRUS

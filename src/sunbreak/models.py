@@ -13,7 +13,7 @@ from sunbreak.errors import OptionError
 from sunbreak.weights import Card
 
 SCENE_PRIOR: Final = "scene-prior"
-DEFAULT: Final = SCENE_PRIOR
+DEFAULT: Final = "tdp-cr-prior"
 """Restores where nobody names a model, in Python and on the command line."""
 RUN_MODEL: Final = "model.onnx"
 """The model file in the folder that `sunbreak train` writes."""

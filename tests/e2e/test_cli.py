@@ -13,9 +13,12 @@ from conftest import l1c_dn, write_raster
 from model_files import mapper
 from scenes import UTM, blob, geobox
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
+from sunbreak.models import DEFAULT
 
 SHAPE = (96, 96)
 GRID = geobox(SHAPE)
+QUICK = ("--model", "scene-prior", "--mask", "rule")
+"""Without networks, whose own tests are in test_defaults.py; on scenes this simple what they find is anyone's guess."""
 
 
 def sunbreak(*arguments, limit=None):
@@ -66,7 +69,8 @@ def optical(path, dn, **options):
 
 
 def test_a_scene_is_restored_in_one_command(folder):
-    done = sunbreak("restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out")
+    command = ["restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out", *QUICK]
+    done = sunbreak(*command)
     assert done.returncode == 0, done.stderr
     assert "cloud" in done.stdout
     assert "preview.png" in done.stdout
@@ -74,8 +78,7 @@ def test_a_scene_is_restored_in_one_command(folder):
     assert names == ["item.json", "preview.png", "quality.tif", "reflectance.tif", "uncertainty.tif"]
     with rasterio.open(folder / "out" / "quality.tif") as file:
         assert file.read(2)[40, 50] == 4
-    again = sunbreak("restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out")
-    refused(again, 2, "already holds a finished product", "--overwrite")
+    refused(sunbreak(*command), 2, "already holds a finished product", "--overwrite")
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -91,6 +94,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
 def test_models_are_listed_and_explained():
     done = sunbreak("models")
     assert "scene-prior" in done.stdout
+    assert any(line.startswith(f"{DEFAULT} *") for line in done.stdout.splitlines())
     assert "fitted on the scene's own clear pixels" in sunbreak("models", "scene-prior").stdout
     refused(sunbreak("models", "magic"), 2, "magic", "scene-prior")
 
@@ -99,7 +103,8 @@ def test_a_model_file_restores_and_maps_everywhere(folder):
     mapper(folder / "tiny.onnx")
     done = sunbreak(
         "restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out",
-        "--model", folder / "tiny.onnx", "--everywhere", "--runtime", "openvino", "--precision", "fp32",
+        "--model", folder / "tiny.onnx", "--mask", "rule", "--everywhere",
+        "--runtime", "openvino", "--precision", "fp32",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "network with radar" in done.stdout
@@ -117,9 +122,9 @@ def test_simulate_restore_preview_and_evaluate_work_together(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p.png").stat().st_size > 1000
     report = tmp_path / "report.json"
-    done = sunbreak("evaluate", "scene-prior", "--data", f"scene:{tmp_path / 'scene'}", "--json", report)
+    done = sunbreak("evaluate", DEFAULT, "--data", f"scene:{tmp_path / 'scene'}", "--json", report)
     assert done.returncode == 0, done.stderr
-    for word in ("scene-prior", "smooth-fill", "cloudy", "sunbreak", "PSNR"):
+    for word in (DEFAULT, "scene-prior", "smooth-fill", "cloudy", "sunbreak", "PSNR"):
         assert word in done.stdout
     assert json.loads(report.read_text())
 
@@ -204,7 +209,7 @@ def _(folder):
     dn = np.full((13, *SHAPE), 8000, np.uint16)
     dn[10] = 1010
     optical(folder / "white.tif", dn)
-    return [folder / "white.tif"], ["white.tif", "--radar"]
+    return [folder / "white.tif", "--mask", "rule"], ["white.tif", "--radar"]
 
 
 @bad("zero-size window")
@@ -263,25 +268,32 @@ def test_bad_input_gives_one_clear_line_and_leaves_nothing(folder, name):
     refused(done, 2, *words, out=folder / "out")
 
 
-def test_a_fully_clouded_scene_with_radar_is_restored_with_a_warning(folder):
+@pytest.mark.parametrize(("model", "source"), [("scene-prior", 5), (DEFAULT, 2)])
+def test_a_fully_clouded_scene_with_radar_is_restored_with_a_warning(folder, model, source):
     dn = np.full((13, *SHAPE), 8000, np.uint16)
     dn[10] = 1010
     optical(folder / "white.tif", dn)
-    done = sunbreak("restore", folder / "white.tif", "--radar", folder / "s1.tif", "-o", folder / "out")
+    given = [folder / "white.tif", "--radar", folder / "s1.tif", "--mask", "rule", "--model", model]
+    done = sunbreak("restore", *given, "-o", folder / "out")
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("warning: ")
     assert "global regression" in done.stderr
+    with rasterio.open(folder / "out" / "quality.tif") as file:
+        assert (file.read(2) == source).all()
 
 
 def test_a_scene_without_cloud_is_copied(folder):
     optical(folder / "clear.tif", l1c_dn(*SHAPE, offset=-1000))
-    assert sunbreak("restore", folder / "clear.tif", "-o", folder / "out").returncode == 0
+    done = sunbreak("restore", folder / "clear.tif", "-o", folder / "out", "--mask", "rule")
+    assert done.returncode == 0, done.stderr
+    assert "copied unchanged" in done.stdout
     with rasterio.open(folder / "clear.tif") as before, rasterio.open(folder / "out" / "reflectance.tif") as after:
         np.testing.assert_array_equal(before.read(), after.read())
 
 
 def test_a_full_disk_is_a_failure_and_leaves_nothing(folder):
-    done = sunbreak("restore", folder / "s2.tif", "--radar", folder / "s1.tif", "-o", folder / "out", limit=30_000)
+    given = [folder / "s2.tif", "--radar", folder / "s1.tif", *QUICK]
+    done = sunbreak("restore", *given, "-o", folder / "out", limit=30_000)
     refused(done, 1, "writing failed", out=folder / "out")
 
 
@@ -305,13 +317,14 @@ def test_wrong_usage_leaves_with_code_2():
     assert sunbreak("conjure").returncode == 2
 
 
+@pytest.mark.parametrize(("way", "sources"), [((), {1, 2, 3}), (QUICK, {1, 4, 5, 6})], ids=["default", "quick"])
 @pytest.mark.parametrize(
     "name", ["S12CR_1970_139/ROIs1970_fall_139_p839", "S12CR_T5/4438", "S12CR_T2/2266", "S12CR_T1/1302"]
 )
-def test_real_triplets_are_restored(collection, tmp_path, name):
+def test_real_triplets_are_restored(collection, tmp_path, name, way, sources):
     """Georeferenced and not; broken, overcast and clear."""
     stem = collection / "sen12mscr_triplets" / name
-    done = sunbreak("restore", f"{stem}_s2_cloudy.tif", "--radar", f"{stem}_s1.tif", "-o", tmp_path / "out")
+    done = sunbreak("restore", f"{stem}_s2_cloudy.tif", "--radar", f"{stem}_s1.tif", "-o", tmp_path / "out", *way)
     assert done.returncode == 0, done.stderr
     with (
         rasterio.open(f"{stem}_s2_cloudy.tif") as before,
@@ -321,4 +334,4 @@ def test_real_triplets_are_restored(collection, tmp_path, name):
         quality, source = file.read()
         np.testing.assert_array_equal(before.read()[:, quality == 1], after.read()[:, quality == 1])
         assert (before.crs, before.transform) == (after.crs, after.transform)
-        assert set(np.unique(source)) <= {1, 4, 5, 6}
+        assert set(np.unique(source)) <= sources

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,8 @@ from sunbreak.bands import L1C_BANDS
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_NODATA, Quality, Source
 from sunbreak.scene import make_scene
-from sunbreak.steps.restore import RestoreOptions, restore
+from sunbreak.steps.fit import fit_estimator
+from sunbreak.steps.restore import RestoreOptions, open_network, restore, restore_blocks
 from sunbreak.tiles import PatchGrid, Window
 
 SUBSETS = [("B02", "B03", "B04"), ("B11", "B08", "B03"), ("B8A",), L1C_BANDS[::-1]]
@@ -25,7 +29,8 @@ def test_any_bands_in_any_order_reach_their_places_and_come_back(tmp_path, bands
     nothing = [node("Mul", ["optical", "zero"], ["blank"]), node("Add", ["blank", "step"], ["reflectance"])]
     numbers = save(tmp_path / "numbers.onnx", nothing, [("optical", 13)], constants={"zero": np.zeros(1), "step": STEP})
     scene, _, cloud = scene_of(bands)
-    np.testing.assert_allclose(restore(scene, model=prior).reflectance, restore(scene).reflectance, atol=1e-6)
+    passed_on, expected = restore(scene, model=prior), restore(scene, model="scene-prior")
+    np.testing.assert_allclose(passed_on.reflectance, expected.reflectance, atol=1e-6)
     restored = restore(scene, model=numbers).reflectance.values
     for index, band in enumerate(bands):
         np.testing.assert_allclose(restored[index, cloud], STEP.ravel()[L1C_BANDS.index(band)], atol=1e-6)
@@ -51,7 +56,7 @@ def test_absent_bands_are_zero_and_the_model_is_told_which_and_the_level(tmp_pat
         constants={"zero": [0.0], "tenth": [0.1], "weight": np.array([0.2, 0.4]).reshape(1, 2, 1, 1), "axis": [1]},
     )  # fmt: skip
     scene, _, cloud = scene_of(("B04", "B08"), level, with_radar=False)
-    product, prior = restore(scene, model=path), restore(scene)
+    product, prior = restore(scene, model=path), restore(scene, model="scene-prior")
     expected = 0.1 + {"L1C": 0.2, "L2A": 0.4}[level]
     np.testing.assert_allclose(product.reflectance.values[:, cloud], expected, atol=1e-6)
     found = 2 * np.log(product.uncertainty.values[0, cloud])
@@ -169,3 +174,18 @@ def test_nothing_is_restored_where_neither_radar_nor_a_clear_pixel_tells_anythin
     assert (product.source.values[:, :50] == Source.NONE).all()
     assert np.isnan(product.reflectance.values[:, :, :50]).all()
     assert (product.source.values[:, 50:] == Source.NETWORK_WITH_RADAR).all()
+
+
+def test_what_an_estimator_remembers_goes_with_it(tmp_path):
+    """Without waiting for the garbage collector: laying out the files of a tile needs the memory."""
+    scene = two_clouds((300, 330))
+    gc.collect()
+    gc.disable()
+    try:
+        estimator, _ = fit_estimator(scene, open_network(scene, RestoreOptions(mapper(tmp_path / "m.onnx"))))
+        assert len(list(restore_blocks(scene, estimator, block=256))) == 4
+        gone = weakref.ref(estimator)
+        del estimator
+        assert gone() is None
+    finally:
+        gc.enable()

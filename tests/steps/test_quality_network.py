@@ -18,6 +18,7 @@ from sunbreak.steps import quality_network
 from sunbreak.steps.ground import coarse_step
 from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.quality_network import quality_from_network
+from sunbreak.steps.restore import RestoreOptions
 from sunbreak.tiles import Window
 
 CLEAR, THIN, THICK, SHADOW = 0.15, 0.42, 0.8, 0.01
@@ -185,15 +186,20 @@ def test_a_band_without_data_counts_as_absent(network):
     assert (found_in(make_scene(image, bands=["B02", "B03", "B04"], level="L1C"), network) == 3).all()
 
 
-def test_shipped_weights_are_the_default_and_the_product_says_so(shipped, tmp_path):
+def test_the_network_stands_in_where_the_rule_lacks_bands_and_the_product_says_so(shipped, tmp_path):
     scene, truth = scene_of((96, 96))
+    assert mask(scene).attrs["quality_from"] == "rule"
+    scene = scene.sel(band=[name for name in scene["band"].values if name not in ("B02", "B03", "B04")])
     found = mask(scene, options=MaskOptions(buffer=0))
     assert (found.quality.values == truth).mean() > 0.95
     assert found.attrs["quality_from"] == "tiny-mask"
     assert found.attrs["mask_precision"] == "fp32"
     np.testing.assert_array_equal(found_in(scene, "network"), found.quality.values)
     write_raster(tmp_path / "s2.tif", l1c_dn(96, 96))
-    item = process(tmp_path / "s2.tif", None, tmp_path / "out")
+    item = process(
+        tmp_path / "s2.tif", None, tmp_path / "out",
+        mask_options=MaskOptions(method="network"), restore_options=RestoreOptions("scene-prior"),
+    )  # fmt: skip
     assert item.properties["sunbreak:quality_from"] == "tiny-mask"
     assert item.properties["sunbreak:mask_precision"] == "fp32"
     assert len(item.properties["sunbreak:mask_sha256"]) == 64

@@ -6,19 +6,24 @@ from scenes import blob, cloudy_scene, geobox, land, smooth_noise
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
 from sunbreak.errors import OptionError, QualityError, RadiometryError, SunbreakWarning
 from sunbreak.legend import Quality, Source
+from sunbreak.models import DEFAULT
 from sunbreak.scene import make_scene
 from sunbreak.steps.restore import RestoreOptions, restore
 from sunbreak.steps.write import write
+
+BY = [("scene-prior", Source.SCENE_PRIOR), (DEFAULT, Source.NETWORK_WITH_RADAR)]
+"""The models that ship, with the source of what they restore where there is radar."""
 
 
 def rmse(product, truth, where):
     return float(np.sqrt(((product.reflectance.values - truth)[:, where] ** 2).mean()))
 
 
+@pytest.mark.parametrize("model", ["scene-prior", DEFAULT])
 @pytest.mark.parametrize("with_radar", [True, False])
-def test_clear_pixels_come_out_bit_identical(with_radar):
+def test_clear_pixels_come_out_bit_identical(with_radar, model):
     scene, _, cloud = cloudy_scene(with_radar=with_radar)
-    product = restore(scene)
+    product = restore(scene, model=model)
     np.testing.assert_array_equal(
         product.reflectance.values[:, ~cloud].view(np.uint32), scene.optical.values[:, ~cloud].view(np.uint32)
     )
@@ -30,7 +35,7 @@ def test_clear_pixels_come_out_bit_identical(with_radar):
 
 def test_radar_restores_better_than_filling_and_both_better_than_cloud():
     scene, truth, cloud = cloudy_scene(seed=3)
-    prior, fill = restore(scene), restore(scene.drop_vars("radar"))
+    prior, fill = (restore(one, model="scene-prior") for one in (scene, scene.drop_vars("radar")))
     assert rmse(prior, truth, cloud) < 0.75 * rmse(fill, truth, cloud)
     assert rmse(fill, truth, cloud) < 0.1
     assert (prior.source.values[cloud] == Source.SCENE_PRIOR).all()
@@ -39,7 +44,7 @@ def test_radar_restores_better_than_filling_and_both_better_than_cloud():
 
 def test_without_radar_the_scene_is_filled_and_says_so():
     scene, truth, cloud = cloudy_scene(with_radar=False)
-    product = restore(scene)
+    product = restore(scene, model="scene-prior")
     assert (product.source.values[cloud] == Source.SPATIAL_FILL).all()
     assert rmse(product, truth, cloud) < 0.05
 
@@ -47,11 +52,26 @@ def test_without_radar_the_scene_is_filled_and_says_so():
 def test_where_the_radar_ends_the_fill_takes_over():
     scene, truth, cloud = cloudy_scene()
     scene.radar.values[:, :, :150] = np.nan
-    product = restore(scene)
+    product = restore(scene, model="scene-prior")
     left = np.arange(scene.sizes["x"]) < 150
     assert (product.source.values[cloud & left] == Source.SPATIAL_FILL).all()
     assert (product.source.values[cloud & ~left] == Source.SCENE_PRIOR).all()
     assert rmse(product, truth, cloud) < 0.05
+
+
+def test_the_default_says_where_it_had_radar_and_where_not():
+    scene, _, cloud = cloudy_scene()
+    scene.radar.values[:, :, :150] = np.nan
+    product = restore(scene)
+    left = np.arange(scene.sizes["x"]) < 150
+    assert (product.source.values[cloud & left] == Source.NETWORK_WITHOUT_RADAR).all()
+    assert (product.source.values[cloud & ~left] == Source.NETWORK_WITH_RADAR).all()
+    without = restore(scene.drop_vars("radar"))
+    assert (without.source.values[cloud] == Source.NETWORK_WITHOUT_RADAR).all()
+    for found in (product, without):
+        assert found.attrs["model"] == DEFAULT
+        assert np.isfinite(found.reflectance.values).all()
+        assert (found.uncertainty.values[:, cloud] > 0).all()
 
 
 def test_one_polarisation_restores():
@@ -60,7 +80,7 @@ def test_one_polarisation_restores():
         scene.optical.values, bands=L1C_BANDS, level="L1C", radar=scene.radar.values[1:], pols=["VH"],
         quality=scene.quality.values,
     )  # fmt: skip
-    assert rmse(restore(single), truth, cloud) < 0.05
+    assert rmse(restore(single, model="scene-prior"), truth, cloud) < 0.05
 
 
 @pytest.mark.parametrize("level", ["L1C", "L2A"])
@@ -71,11 +91,12 @@ def test_a_fully_clouded_scene_with_radar_takes_the_global_regression(level):
         np.full_like(truth, 0.8), bands=bands, level=level, radar=radar, quality=np.full((256, 256), 3, np.uint8)
     )
     with pytest.warns(SunbreakWarning, match="only 0 clear pixels with radar.*global regression"):
-        product = restore(scene)
+        product = restore(scene, model="scene-prior")
     assert (product.source.values == Source.GLOBAL_REGRESSION).all()
     assert rmse(product, truth, np.ones((256, 256), bool)) < 0.2
     clear, _, cloud = cloudy_scene(bands=bands, level=level)
-    assert product.uncertainty.mean() > 1.5 * restore(clear).uncertainty.values[:, cloud].mean()
+    usual = restore(clear, model="scene-prior").uncertainty.values[:, cloud].mean()
+    assert product.uncertainty.mean() > 1.5 * usual
 
 
 def test_a_fully_clouded_scene_without_radar_is_an_error():
@@ -94,16 +115,17 @@ def test_a_scene_without_cloud_is_passed_through():
     assert product.attrs["model"] == "none"
 
 
-def test_nodata_stays_nodata_and_is_not_fitted_on():
+@pytest.mark.parametrize(("model", "source"), BY)
+def test_nodata_stays_nodata_and_is_not_fitted_on(model, source):
     scene, _, cloud = cloudy_scene()
     scene.optical.values[:, :40] = np.nan
     scene.quality.values[:40] = Quality.NODATA
-    product = restore(scene)
+    product = restore(scene, model=model)
     assert np.isnan(product.reflectance.values[:, :40]).all()
     assert (product.source.values[:40] == Source.NONE).all()
     assert np.isnan(product.uncertainty.values[:, :40]).all()
     assert np.isfinite(product.reflectance.values[:, 40:]).all()
-    assert (product.source.values[40:][cloud[40:]] == Source.SCENE_PRIOR).all()
+    assert (product.source.values[40:][cloud[40:]] == source).all()
 
 
 def test_a_band_missing_in_a_clear_pixel_stays_missing_there_only():
@@ -122,9 +144,10 @@ def test_quality_classes_partition_the_pixels_and_explain_the_source():
     assert ((quality == Quality.CLEAR) == (source == Source.MEASURED)).all()
 
 
-def test_the_same_scene_gives_the_same_bytes():
+@pytest.mark.parametrize("model", ["scene-prior", DEFAULT])
+def test_the_same_scene_gives_the_same_bytes(model):
     scene, _, _ = cloudy_scene()
-    first, second = restore(scene), restore(scene)
+    first, second = restore(scene, model=model), restore(scene, model=model)
     for name in first.data_vars:
         assert first[name].values.tobytes() == second[name].values.tobytes()
 
@@ -132,8 +155,8 @@ def test_the_same_scene_gives_the_same_bytes():
 @pytest.mark.parametrize("block", [256, 512, 1024])
 def test_block_size_changes_nothing(block):
     scene, _, _ = cloudy_scene((700, 900))
-    reference = restore(scene, options=RestoreOptions(block=768))
-    other = restore(scene, options=RestoreOptions(block=block))
+    reference = restore(scene, options=RestoreOptions("scene-prior", block=768))
+    other = restore(scene, options=RestoreOptions("scene-prior", block=block))
     for name in reference.data_vars:
         assert reference[name].values.tobytes() == other[name].values.tobytes(), name
 
@@ -155,7 +178,7 @@ def test_a_homogeneous_field_under_cloud_shows_no_seams():
     cloud = blob((768, 1024), (380, 512), 340)
     scene = make_scene(np.where(cloud, np.float32(0.8), truth), bands=["B02", "B03", "B04", "B08"], level="L2A",
                        radar=radar, quality=np.where(cloud, 3, 1).astype(np.uint8))  # fmt: skip
-    product = restore(scene)
+    product = restore(scene, model="scene-prior")
     restored = product.reflectance.values
     assert np.abs(restored[:, cloud] - 0.2).max() < 0.002
     assert seam_ratio(restored, cloud) == pytest.approx(1.0, abs=0.1)
@@ -171,7 +194,7 @@ def test_strong_contrasts_under_cloud_show_no_seams():
     cloud = blob(shape, (380, 512), 340)
     scene = make_scene(np.where(cloud, np.float32(0.8), truth), bands=bands, level="L2A", radar=radar,
                        quality=np.where(cloud, 3, 1).astype(np.uint8), geobox=geobox(shape))  # fmt: skip
-    product = restore(scene)
+    product = restore(scene, model="scene-prior")
     assert seam_ratio(product.reflectance.values, cloud) == pytest.approx(1.0, abs=0.1)
     assert rmse(product, truth, cloud) < 0.06
 
@@ -184,7 +207,7 @@ def test_shifting_the_scene_by_a_cell_shifts_the_result():
     def restored(top, left):
         part = np.s_[..., top:, left:]
         scene = make_scene(optical[part], bands=["B03", "B08"], level="L2A", radar=radar[part], quality=quality[part])
-        return restore(scene).reflectance.values
+        return restore(scene, model="scene-prior").reflectance.values
 
     whole, shifted = restored(0, 0)[:, 256:, 256:], restored(256, 256)
     # the scene's own statistics change with what it holds, the picture hardly
@@ -241,17 +264,19 @@ def test_uncertainty_is_sane_when_all_clear_pixels_lie_together(size):
     clear[2:60, 2:60] = True
     clear[20:30, 20:30] = False
     optical, quality = np.where(clear, truth, np.float32(0.8)), np.where(clear, 1, 3).astype(np.uint8)
-    product = restore(make_scene(optical, bands=L1C_BANDS, level="L1C", radar=radar, quality=quality))
+    scene = make_scene(optical, bands=L1C_BANDS, level="L1C", radar=radar, quality=quality)
+    product = restore(scene, model="scene-prior")
     assert product.uncertainty.values[:, ~clear].mean() < 4 * rmse(product, truth, ~clear)
 
 
-def test_restored_water_does_not_read_as_no_data(tmp_path):
+@pytest.mark.parametrize("model", ["scene-prior", DEFAULT])
+def test_restored_water_does_not_read_as_no_data(tmp_path, model):
     truth, radar = land((200, 200), ["B03", "B08"])
     truth[1] = np.abs(truth[1] - truth[1].mean()) * 0.05
     cloud = blob((200, 200), (100, 100), 50)
     scene = make_scene(np.where(cloud, np.float32(0.8), truth), bands=["B03", "B08"], level="L2A", radar=radar,
                        quality=np.where(cloud, 3, 1).astype(np.uint8),
                        encoding={"dtype": "float32", "offset": 0, "quantification": 1, "nodata": 0.0})  # fmt: skip
-    write(restore(scene), tmp_path / "out")
+    write(restore(scene, model=model), tmp_path / "out")
     with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
         assert (file.read()[:, cloud] != 0).all()

@@ -8,7 +8,7 @@ import rasterio
 from pystac.validation import validate_dict
 from rio_cogeo.cogeo import cog_validate
 
-from model_files import CODES, mapper
+from model_files import CODES, mapper, node, save
 from scenes import cloudy_scene
 from sunbreak.bands import UNCERTAINTY_NODATA
 from sunbreak.errors import ProductExistsError
@@ -20,6 +20,7 @@ from sunbreak.steps.restore import restore
 from sunbreak.steps.write import write
 
 FILES = ["item.json", "preview.png", "quality.tif", "reflectance.tif", "uncertainty.tif"]
+"""Those of the scene prior, which has no card and maps no land cover."""
 
 
 @pytest.fixture
@@ -27,7 +28,8 @@ def written(tmp_path):
     scene, _, cloud = cloudy_scene()
     scene.optical.values[:, :9] = np.nan
     scene.quality.values[:9] = 0
-    product = restore(scene.assign_attrs(datetime="2023-07-15T10:30:00Z", platform="sentinel-2a", sun_azimuth=150.0))
+    scene = scene.assign_attrs(datetime="2023-07-15T10:30:00Z", platform="sentinel-2a", sun_azimuth=150.0)
+    product = restore(scene, model="scene-prior")
     write(product, tmp_path / "out")
     return product, tmp_path / "out", cloud
 
@@ -37,6 +39,17 @@ def test_the_product_is_five_files(written):
     assert sorted(path.name for path in out.iterdir()) == FILES
     for name in ("reflectance.tif", "quality.tif", "uncertainty.tif"):
         assert cog_validate(out / name, strict=True)[0], name
+
+
+def test_a_network_adds_its_card_and_land_cover_only_where_it_maps_it(tmp_path):
+    plain = save(tmp_path / "plain.onnx", [node("Identity", ["prior"], ["reflectance"])], [("prior", 13)])
+    scene, _, _ = cloudy_scene((100, 110))
+    for path, more in ((plain, ["model.json"]), (mapper(tmp_path / "maps.onnx"), ["model.json", "land_cover.tif"])):
+        out = tmp_path / path.stem
+        item = write(restore(scene, model=path), out)
+        assert sorted(file.name for file in out.iterdir()) == sorted([*FILES, *more])
+        assert ("land_cover" in item.assets) == ("land_cover.tif" in more)
+        assert json.loads((out / "model.json").read_text()) == json.loads(path.with_suffix(".json").read_text())
 
 
 def test_files_hold_what_the_product_holds(written):
@@ -69,7 +82,7 @@ def test_the_product_is_stored_like_its_input(tmp_path, dtype, offset, quantific
     scene, _, cloud = cloudy_scene()
     encoding = {"dtype": dtype, "offset": offset, "quantification": quantification, "nodata": nodata}
     scene.optical.encoding.update(encoding)
-    write(restore(scene), tmp_path / "out")
+    write(restore(scene, model="scene-prior"), tmp_path / "out")
     with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
         assert file.dtypes[0] == dtype
         assert file.nodata == nodata
@@ -86,7 +99,7 @@ def test_dark_restored_values_do_not_become_nodata(tmp_path):
     scene, _, cloud = cloudy_scene(bands=["B02", "B03", "B04", "B11"], level="L2A")
     scene.optical.values[3] = np.where(cloud, 0.8, 0.0001)
     scene.optical.encoding["offset"] = 0
-    write(restore(scene), tmp_path / "out")
+    write(restore(scene, model="scene-prior"), tmp_path / "out")
     with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
         assert file.read(4)[cloud].min() >= 1
 
@@ -121,7 +134,7 @@ def test_the_item_is_valid_and_tells_where_everything_came_from(written):
 
 def test_a_product_without_georeferencing_or_date_has_a_valid_item(tmp_path):
     scene, _, _ = cloudy_scene(georeferenced=False)
-    write(restore(scene), tmp_path / "out")
+    write(restore(scene, model="scene-prior"), tmp_path / "out")
     content = json.loads((tmp_path / "out" / "item.json").read_text())
     assert content["geometry"] is None
     assert content["properties"]["datetime"] is None
@@ -226,16 +239,17 @@ def test_another_model_takes_the_files_away_that_it_does_not_write(mapped):
     _, out, _ = mapped
     (out / "notes.txt").write_text("mine")
     scene, _, _ = cloudy_scene((600, 640))
-    write(restore(scene), out, overwrite=True)
+    product = restore(scene, model="scene-prior")
+    write(product, out, overwrite=True)
     assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "notes.txt"])
     (out / "land_cover.tif").write_text("mine, too")
-    write(restore(scene), out, overwrite=True)
+    write(product, out, overwrite=True)
     assert (out / "land_cover.tif").read_text() == "mine, too"
 
 
 def test_a_single_band_product_is_written(tmp_path):
     scene, _, _ = cloudy_scene(bands=["B08"], level="L2A")
-    write(restore(scene), tmp_path / "out")
+    write(restore(scene, model="scene-prior"), tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
 
 

@@ -83,12 +83,13 @@ class ClearImage:
         )
 
 
-def clear_images(folder: str | Path, split: str) -> tuple[ClearImage, ...]:
+def clear_images(folder: str | Path, split: str, *, unfit: bool = False) -> tuple[ClearImage, ...]:
     """List the clear images that `clouds=simulated,radar=any` lays clouds on.
 
     Args:
         folder: Folder of the collection.
         split: `train`, `val`, `test` or `all`.
+        unfit: Also those that are no target for a cloudy image of another day, such as a snowy one of two.
 
     Returns:
         The images, in the order of the manifest.
@@ -101,7 +102,7 @@ def clear_images(folder: str | Path, split: str) -> tuple[ClearImage, ...]:
     rows = read_manifest(folder)
     check_splits(rows, str(Path(folder) / MANIFEST))
     samples = by_sample(row for row in rows if split in (row.split, "all"))
-    found = (_clear(name, files, spec) for name, files in samples.items())
+    found = (_clear(name, files, spec, unfit=unfit) for name, files in samples.items())
     return tuple(image for images in found if not isinstance(images, str) for image in images)
 
 
@@ -149,7 +150,7 @@ def _files(files: Sequence[FileRow], role: str) -> list[FileRow]:
     return [file for file in files if file.role == role]
 
 
-def _unfit(files: Sequence[FileRow], roles: Sequence[str], spec: Spec) -> str:
+def _unfit(files: Sequence[FileRow], roles: Sequence[str], spec: Spec, *, target: bool = True) -> str:
     """Why a sample cannot be used, or nothing."""
     series = next((file.path.suffix for file in files if file.path.suffix not in (".tif", ".tiff", ".json")), "")
     if series:
@@ -159,7 +160,7 @@ def _unfit(files: Sequence[FileRow], roles: Sequence[str], spec: Spec) -> str:
         missing.append("s1")
     if missing:
         return f"no file with the role {' or '.join(missing)}"
-    return "unfit as a target" if any(UNFIT in file.remark for file in files) else ""
+    return "unfit as a target" if target and any(UNFIT in file.remark for file in files) else ""
 
 
 def _real(name: str, files: Sequence[FileRow], spec: Spec, detector: Detector | None) -> list[Entry] | str:
@@ -182,9 +183,9 @@ def _real(name: str, files: Sequence[FileRow], spec: Spec, detector: Detector | 
     return [Entry(name, files[0].region, load)]
 
 
-def _clear(name: str, files: Sequence[FileRow], spec: Spec) -> list[ClearImage] | str:
+def _clear(name: str, files: Sequence[FileRow], spec: Spec, *, unfit: bool = False) -> list[ClearImage] | str:
     """The clear images of a sample, one a level."""
-    reason = _unfit(files, ["s2_clear"], spec)
+    reason = _unfit(files, ["s2_clear"], spec, target=not unfit)
     if reason:
         return reason
     clear = _files(files, "s2_clear")

@@ -32,19 +32,26 @@ Value = TypeVar("Value")
 class Memory(Generic[Value]):
     """Works out a value once for all threads that ask for it at about the same time."""
 
-    def __init__(self, work: Callable[[Window], Value], kept: int) -> None:
+    def __init__(self, kept: int) -> None:
         """Begin with nothing.
 
         Args:
-            work: Works out the value of a window.
             kept: Number of values kept; the one asked for longest ago goes first.
         """
-        self._work, self._kept = work, kept
+        self._kept = kept
         self._values: OrderedDict[Window, Future[Value]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, window: Window) -> Value:
-        """The value of a window: worked out here, remembered, or waited for while another thread works it out."""
+    def __call__(self, window: Window, work: Callable[[Window], Value]) -> Value:
+        """The value of a window: worked out here, remembered, or waited for while another thread works it out.
+
+        Args:
+            window: The window.
+            work: Works out its value, always the same; not kept, or a memory and its owner would hold each other.
+
+        Returns:
+            The value.
+        """
         with self._lock:
             future, known = self._values.get(window, Future()), window in self._values
             self._values[window] = future
@@ -53,7 +60,7 @@ class Memory(Generic[Value]):
                 self._values.popitem(last=False)
         if not known:
             try:
-                future.set_result(self._work(window))
+                future.set_result(work(window))
             except BaseException as error:
                 future.set_exception(error)
                 raise
@@ -79,8 +86,8 @@ class NetworkEstimator:
 
     def __post_init__(self) -> None:
         # patches overlap cells, and blocks share patches: without memory the same would be worked out several times
-        object.__setattr__(self, "_cell", Memory(self._estimate_cell, CELLS_KEPT))
-        object.__setattr__(self, "_patch", Memory(self._run, PATCHES_KEPT))
+        object.__setattr__(self, "_cell", Memory(CELLS_KEPT))
+        object.__setattr__(self, "_patch", Memory(PATCHES_KEPT))
         places = [self.model.bands.index(str(name)) for name in self.scene["band"].values]
         object.__setattr__(self, "_index", places)
 
@@ -130,7 +137,7 @@ class NetworkEstimator:
         if not runs:
             return None
         shared = patch.left < block.left or patch.cols.stop > block.cols.stop
-        return self._patch(patch) if shared else self._run(patch)
+        return self._patch(patch, self._run) if shared else self._run(patch)
 
     def _run(self, patch: Window) -> dict[str, np.ndarray]:
         """Run the model on a patch; reflectance and its variance in the bands of the scene."""
@@ -202,7 +209,7 @@ class NetworkEstimator:
             seen = cell.intersection(window)
             if seen is None or not is_wanted(quality[seen.inside(window)]).any():
                 continue
-            found = self._cell(cell)
+            found = self._cell(cell, self._estimate_cell)
             here, there = seen.inside(window), seen.inside(cell)
             restored = found.source[there] != Source.NONE
             mean[:, *here] = np.where(restored, found.mean[:, *there], mean[:, *here])

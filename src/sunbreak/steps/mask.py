@@ -28,7 +28,9 @@ MASK_BLOCK: Final = 1024
 Method = Literal["auto", "network", "rule"]
 METHODS: Final[tuple[Method, ...]] = ("auto", "network", "rule")
 DEFAULT_METHOD: Final[Method] = "auto"
-"""What finds clouds where no class raster is given; `auto` is the network if its weights are shipped, else the rule."""
+"""What finds clouds where no class raster is given; `auto` is the rule where the scene has its bands, else the network:
+on real labels the rule is ahead of the present weights (RESULTS.md)."""
+RULE_BANDS: Final = ("B02", "B03", "B04")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class MaskOptions:
     """Pixels by which cloud and shadow grow into clear surroundings."""
     method: Method | str | Path = DEFAULT_METHOD
     """What finds clouds: `network`, `rule`, or the path of a mask network (.onnx); these pass over a `quality` that the
-    scene has. `auto` takes that, else the network where its weights are shipped, else the rule."""
+    scene has. `auto` takes that, else the rule where the scene has blue, green and red, else the network."""
     runtime: engine.RuntimeName = "auto"
     """What runs the network."""
     precision: engine.Precision = "auto"
@@ -120,7 +122,8 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> tuple[QualityOf, 
         layer = lambda window: load(scene, "quality", window.rows, window.cols)  # noqa: E731 - the short of it
         return _where_data(scene, layer), _told("scene")
     weights = Path(options.method) if options.method not in METHODS else cloud_network.WEIGHTS
-    if options.method == "rule" or (options.method == "auto" and not weights.is_file()):
+    has_rule = set(RULE_BANDS) <= {str(name) for name in scene["band"].values} or not weights.is_file()
+    if options.method == "rule" or (options.method == "auto" and has_rule):
         return quality_from_rule(scene), _told("rule")
     model = cloud_network.open_network(
         weights, level=scene.attrs["level"], runtime=options.runtime, precision=options.precision

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from sunbreak.cloud_network import CLASSES, DECISION, OUTPUT, Decision, decide, level_planes
+from sunbreak.cloud_rule import is_snow
 from sunbreak.engine import Model, blend
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
@@ -22,6 +23,8 @@ from sunbreak.tiles import PatchGrid, Window, padded
 MEMORY: Final = 96 << 20
 """Bytes of finished patches that are kept: blocks of the same row and of the next one need them again."""
 HAS_DATA: Final = "has_data"
+SNOW_BANDS: Final = ("B03", "B11")
+"""Where the scene has them, snow is told from cloud by the rule's test: there is little snow to learn from."""
 
 
 def quality_from_network(scene: xr.Dataset, model: Model, decision: Decision = DECISION) -> QualityOf:
@@ -39,10 +42,17 @@ def quality_from_network(scene: xr.Dataset, model: Model, decision: Decision = D
         OptionError: The network knows none of the scene's bands, or returns something else than four probabilities.
     """
     probabilities_of = probabilities_from_network(scene, model)
+    bands = [str(name) for name in scene["band"].values]
+    telling = [bands.index(name) for name in SNOW_BANDS] if set(SNOW_BANDS) <= set(bands) else []
 
     def window_of(window: Window) -> np.ndarray:
         probabilities, has_data = probabilities_of(window)
-        return np.where(has_data, decide(probabilities, decision), np.uint8(Quality.NODATA))
+        quality = np.where(has_data, decide(probabilities, decision), np.uint8(Quality.NODATA))
+        cloud = (quality == Quality.THIN_CLOUD) | (quality == Quality.THICK_CLOUD)
+        if telling and cloud.any():
+            green, swir = (np.asarray(scene["optical"][index, window.rows, window.cols].data) for index in telling)
+            quality[cloud & is_snow(green, swir)] = Quality.CLEAR
+        return quality
 
     return window_of
 

@@ -98,7 +98,8 @@ def restore(
         >>> optical = np.full((3, 300, 300), 0.1, np.float32)
         >>> quality = np.ones((300, 300), np.uint8)
         >>> quality[:50, :50], optical[:, :50, :50] = 3, 0.9
-        >>> product = restore(make_scene(optical, bands=["B02", "B03", "B04"], level="L2A", quality=quality))
+        >>> scene = make_scene(optical, bands=["B02", "B03", "B04"], level="L2A", quality=quality)
+        >>> product = restore(scene, model="scene-prior")
         >>> round(float(product.reflectance[0, 10, 10]), 2), int(product.source[10, 10])
         (0.1, 6)
     """

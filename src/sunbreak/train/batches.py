@@ -56,6 +56,7 @@ class Plan:
             with_prior=self.prior,
             radar_dropout=options.radar_dropout,
             band_dropout=options.band_dropout,
+            clear_share=options.clear_share if self.mask else 0.0,
         )
         batch = max(1, options.batch * options.crop**2 // crop**2)
         reuse = max(1, options.reuse * options.crop**2 // crop**2)

@@ -14,7 +14,7 @@ from sunbreak.networks.tdp_cr import TdpCr
 from sunbreak.train.batches import Plan
 from sunbreak.train.calibration import sigma_scale
 from sunbreak.train.export import export
-from sunbreak.train.scenes import real_images
+from sunbreak.train.real_images import real_images
 
 LICENCE: Final = "Apache-2.0"
 NOTICE: Final = "Contains modified Copernicus Sentinel data"
@@ -43,7 +43,7 @@ def write_model(network: nn.Module, folder: Path, settings: Mapping[str, Any], p
     """
     name = str(settings["network"])
     semantic = isinstance(network, TdpCr) and network.land_cover is not None
-    images = real_images(plan.collection, plan.options.crop) if plan.collection else ()
+    images = real_images(plan.collection, plan.options.crop, snowy=plan.mask) if plan.collection else ()
     card: dict[str, Any] = {
         "name": name,
         "kind": "mask" if name == "cloud-mask" else "restoration",

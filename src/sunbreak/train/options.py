@@ -13,15 +13,17 @@ Trainable = Literal["head", "decoder", "all"]
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Settings of a training; the defaults are those of the shipped weights unless their card says otherwise."""
+    """Settings of a training; the defaults are those of the shipped restoration network."""
 
-    steps: int = 2000
+    steps: int = 2200
     """Steps of phase 1, reconstruction (or of the mask network's only phase)."""
-    semantic_steps: int = 500
+    semantic_steps: int = 600
     """Steps of phase 2, land cover; 0 leaves it out."""
-    semantic_trainable: Trainable = "decoder"
-    """What phase 2 trains: `head`, `decoder` (and head) or `all`."""
-    batch: int = 8
+    semantic_trainable: Trainable = "head"
+    """What phase 2 trains: `head` leaves the restoration as it is; `decoder` trains the shared decoder too; `all`."""
+    semantic_reuse: int = 8
+    """Like `reuse`, in phase 2: labels are coarse, so it needs more scenes and fewer crops of each."""
+    batch: int = 4
     """Crops in a step, at the size of `crop`."""
     crop: int = 128
     """Side in pixels of the crops."""
@@ -30,17 +32,19 @@ class TrainOptions:
     are run at; the batch shrinks to keep the number of pixels."""
     final_share: float = 0.25
     """Share of the steps of each phase at the final size."""
-    real_share: float = 0.5
+    real_share: float = 0.3
     """Share of scenes that are simulated clouds over real clear images, where a collection is given."""
     scene_size: int = 512
     """Side in pixels of the simulated scenes that crops are taken from."""
     reuse: int = 32
     """Crops taken from a scene before another takes its place."""
-    radar_dropout: float = 0.15
+    radar_dropout: float = 0.1
     """Share of scenes that lose their radar, wholly or partly."""
     band_dropout: float = 0.25
     """Share of scenes that keep a subset of their bands."""
-    learning_rate: float = 1e-3
+    clear_share: float = 0.35
+    """Share of scenes without any cloud, for the mask network only."""
+    learning_rate: float = 1.5e-3
     """Highest rate of AdamW; phase 2 takes a tenth of it for what phase 1 has trained."""
     weight_decay: float = 1e-3
     """Of AdamW."""
@@ -68,10 +72,10 @@ class TrainOptions:
             raise OptionError(
                 f"semantic_trainable {self.semantic_trainable!r}: one of {', '.join(get_args(Trainable))}"
             )
-        for name in ("steps", "batch", "reuse", "checkpoint", "workers"):
+        for name in ("steps", "batch", "reuse", "semantic_reuse", "checkpoint", "workers"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} {getattr(self, name)}: must be at least 1")
-        for name in ("real_share", "final_share", "radar_dropout", "band_dropout"):
+        for name in ("real_share", "final_share", "radar_dropout", "band_dropout", "clear_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
         for name in ("crop", "final_crop", "scene_size"):

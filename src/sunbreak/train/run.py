@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
+import math
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -88,13 +90,21 @@ def train(
         phases.append(("phase2", options.steps, options.semantic_steps))
     plan = Plan(options, collection, share, 0, options.steps, prior=_takes_prior(built), mask=is_mask)
     for name, first, steps in phases:
-        plan = replace(plan, first=first, steps=steps)
-        module = _module(built, options, plan, semantic=name == "phase2")
-        reached = _fit(module, plan, folder / name, minutes, progress)
+        part = replace(plan, first=first, steps=steps)
+        if name == "phase2":
+            part = _labelled(part, real_only=share == 1.0)
+        module = _module(built, options, part, semantic=name == "phase2")
+        reached = _fit(module, part, folder / name, minutes, progress)
         if reached < steps:
             return Leg(folder, False, f"{name}: {reached} of {steps} steps")
     write_model(built, folder, settings, plan)
     return Leg(folder, True, ", ".join(f"{name}: {steps} steps" for name, _, steps in phases))
+
+
+def _labelled(plan: Plan, *, real_only: bool) -> Plan:
+    """Phase 2 learns from simulated scenes alone, wherever there are some: real ones come without labels."""
+    options = replace(plan.options, reuse=plan.options.semantic_reuse)
+    return replace(plan, options=options) if real_only else replace(plan, options=options, real_share=0.0)
 
 
 def _sources(data: Sequence[str], options: TrainOptions) -> tuple[str | None, float]:
@@ -140,14 +150,21 @@ def _module(network: nn.Module, options: TrainOptions, plan: Plan, *, semantic: 
 
 
 class _Checkpoint(pl.Callback):
-    """Keeps the latest state; written beside and renamed, so that a kill leaves the one before."""
+    """Keeps the latest state, and ends the leg in time.
 
-    def __init__(self, path: Path, every: int) -> None:
+    A checkpoint is written beside and renamed, so that a kill leaves the one before. Lightning's own timer would count
+    the legs before, too.
+    """
+
+    def __init__(self, path: Path, every: int, minutes: float | None) -> None:
         self.path, self.every = path, every
+        self.end = math.inf if minutes is None else time.monotonic() + 60 * minutes
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
             self._save(trainer)
+        if time.monotonic() > self.end:
+            trainer.should_stop = True
 
     def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
         self._save(trainer)
@@ -174,14 +191,13 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
         warnings.simplefilter("ignore")
         trainer = pl.Trainer(
             max_steps=plan.steps,
-            max_time=None if minutes is None else timedelta(minutes=minutes),
             accelerator="auto",
             devices=1,
             precision="bf16-mixed" if _has_bf16() else "32-true",
             gradient_clip_val=plan.options.clip,
-            logger=CSVLogger(folder, "logs", version=f"from-{start}"),
+            logger=_loggers(folder, f"from-{start}"),
             log_every_n_steps=10,
-            callbacks=[_Checkpoint(last, plan.options.checkpoint), *([TQDMProgressBar()] if progress else [])],
+            callbacks=[_Checkpoint(last, plan.options.checkpoint, minutes), *([TQDMProgressBar()] if progress else [])],
             enable_progress_bar=progress,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -194,6 +210,14 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
         beside.replace(finished)
     network.cpu()
     return trainer.global_step
+
+
+def _loggers(folder: Path, version: str) -> list[Logger]:
+    """CSV always, TensorBoard where it is installed; one folder a leg."""
+    loggers: list[Logger] = [CSVLogger(folder, "logs", version=version)]
+    if importlib.util.find_spec("tensorboard") is not None:
+        loggers.append(TensorBoardLogger(folder, "tensorboard", version=version))
+    return loggers
 
 
 def _takes_prior(network: nn.Module) -> bool:

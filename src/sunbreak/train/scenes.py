@@ -5,29 +5,26 @@ A scene is a pure function of its options and its number. NumPy only.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sunbreak.bands import L1C_BANDS, LEVELS, OPTICAL_BANDS, RADAR_DB_RANGE, RADAR_PIXEL_SPACING, Level
-from sunbreak.data.collection import ClearImage, clear_images
+from sunbreak.bands import L1C_BANDS, LEVELS, OPTICAL_BANDS, RADAR_DB_RANGE, Level
 from sunbreak.data.sample import Sample
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.legend import LAND_COVER_NODATA, Quality, Source
 from sunbreak.prior.estimators import is_wanted
-from sunbreak.rasters.raster import RasterFile
 from sunbreak.scene import make_scene
 from sunbreak.simulate import CloudKind, CloudSpec, SceneSpec, lay_clouds, simulate
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import grow
 from sunbreak.tiles import Window
+from sunbreak.train.real_images import real_images
 from sunbreak.work import one_blas_thread
 
 Floats = npt.NDArray[np.float32]
@@ -48,12 +45,6 @@ SUBSETS: Final[tuple[tuple[str, ...], ...]] = (
     (*RGBN, "B11", "B12"),
 )
 """Band subsets of common products, of which a scene that loses bands keeps one."""
-OPEN: Final = re.compile(r"CC BY 4\.0|CDLA-Permissive|\bMIT\b|Apache-2\.0|\(code\);.*modified Copernicus Sentinel data")
-"""Licences that weights to be given away may be trained under; the last is plain Copernicus imagery beside code."""
-MOST_CIRRUS: Final = 0.015
-"""Largest median reflectance in B10 of an image that is clear."""
-CLOSED: Final = re.compile(r"BY-(SA|NC|ND)|unclear|(without|no) licence", re.IGNORECASE)
-"""What excludes a source even where it also names an open licence."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +68,11 @@ class SceneOptions:
     smallest: int = 128
     """Real images with a side below this are left out; `samples.SampleStream` sets it to the crops' side."""
 
+    clear_share: float = 0.0
+    """Share of scenes without any cloud, for the mask network; real ones may then be snowy, too."""
+
     def __post_init__(self) -> None:
-        for name in ("real_share", "radar_dropout", "band_dropout"):
+        for name in ("real_share", "radar_dropout", "band_dropout", "clear_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
         if self.real_share and self.collection is None:
@@ -117,19 +111,6 @@ class TrainingScene:
     """(y, x) pixels whose truth has data in all present bands."""
 
 
-class RealImage(NamedTuple):
-    """A real clear image that may be trained on."""
-
-    image: ClearImage
-    """The image, unread."""
-    region: str
-    """Place on Earth."""
-    source: str
-    """Data set it comes from."""
-    licence: str
-    """Terms of use, in words."""
-
-
 class _Surface(NamedTuple):
     """A surface under a sky; NaN = no data."""
 
@@ -140,63 +121,6 @@ class _Surface(NamedTuple):
     sky: Codes
     radar: Floats | None
     land_cover: Codes | None
-
-
-def real_images(collection: str, smallest: int = 128) -> tuple[RealImage, ...]:
-    """List the real images of a collection that may be trained on: clear, of the train split, under an open licence.
-
-    Args:
-        collection: Folder of the collection.
-        smallest: Smallest height and width in pixels.
-
-    Returns:
-        The images of 10 m pixels, in the order of the manifest.
-
-    Raises:
-        OptionError: The folder is no collection, or nothing in it can be used.
-        RasterError: A file is missing or damaged.
-    """
-    return _real_images(str(collection), smallest)
-
-
-@lru_cache(maxsize=8)
-def _real_images(collection: str, smallest: int) -> tuple[RealImage, ...]:
-    found = []
-    for image in clear_images(collection, "train"):
-        file = image.optical
-        fits = file.pixel_size in (None, RADAR_PIXEL_SPACING) and is_open(file.licence)
-        if fits and min(RasterFile(file.path).shape) >= smallest and not _is_veiled(image):
-            found.append(RealImage(image, file.region, file.source, file.licence))
-    if not found:
-        raise OptionError(
-            f"{collection}: no clear image of its train split has 10 m pixels, at least {smallest} of them a side, and "
-            "a licence that allows training; train on `simulated:` alone"
-        )
-    return tuple(found)
-
-
-def _is_veiled(image: ClearImage) -> bool:
-    """Whether an image that counts as clear lies under cirrus: the surface does not show in B10."""
-    bands = image.optical.bands
-    if image.optical.level != "L1C" or "B10" not in bands:
-        return False
-    return float(np.nanmedian(image.load().cloudy[bands.index("B10")])) > MOST_CIRRUS
-
-
-def is_open(licence: str) -> bool:
-    """Whether weights that are given away may be trained on a source.
-
-    Args:
-        licence: Terms of use, in words.
-
-    Returns:
-        False also where nothing is said.
-
-    Example:
-        >>> is_open("CC BY 4.0 (SEN12MS-CR)"), is_open("TerraMesh, CC BY-SA 4.0, in an Apache-2.0 repository")
-        (True, False)
-    """
-    return bool(OPEN.search(licence)) and not CLOSED.search(licence)
 
 
 def training_scene(options: SceneOptions, index: int) -> TrainingScene:
@@ -248,11 +172,12 @@ def _attempts(options: SceneOptions, index: int) -> Iterator[TrainingScene | Non
         attempt += 1
 
 
-def _clouds(rng: np.random.Generator) -> CloudSpec:
+def _clouds(options: SceneOptions, rng: np.random.Generator) -> CloudSpec:
+    is_clear = bool(options.clear_share) and rng.random() < options.clear_share
     northern = rng.random() < 0.75
     return CloudSpec(
         seed=int(rng.integers(1 << 31)),
-        cover=0.05 + 0.9 * rng.beta(1.1, 1.7),
+        cover=0.0 if is_clear else 0.05 + 0.9 * rng.beta(1.1, 1.7),
         kind=rng.choice(list(KINDS), p=list(KINDS.values())).item(),
         sun_azimuth=rng.uniform(100.0, 190.0) if northern else rng.uniform(0.0, 80.0),
         sun_elevation=rng.uniform(18.0, 72.0),
@@ -267,7 +192,7 @@ def _simulated(options: SceneOptions, rng: np.random.Generator) -> _Surface:
         seed=int(rng.integers(1 << 31)),
         level=LEVELS[rng.integers(len(LEVELS))],
         season=int(rng.integers(1, 366)),
-        clouds=_clouds(rng),
+        clouds=_clouds(options, rng),
     )
     window = simulate(spec)
     return _Surface(
@@ -276,7 +201,7 @@ def _simulated(options: SceneOptions, rng: np.random.Generator) -> _Surface:
 
 
 def _real(options: SceneOptions, rng: np.random.Generator) -> _Surface:
-    images = real_images(str(options.collection), options.smallest)
+    images = real_images(str(options.collection), options.smallest, snowy=options.clear_share > 0)
     # by the root of their number, lest a region with many images of the same land drown the others
     counts = Counter(image.region for image in images)
     weights = np.array([counts[image.region] ** -0.5 for image in images])
@@ -288,7 +213,7 @@ def _real(options: SceneOptions, rng: np.random.Generator) -> _Surface:
     )
     place = np.s_[:, top : top + height, left : left + width]
     truth = np.asarray(sample.cloudy[place], np.float32, order="C")
-    window = lay_clouds(truth, bands=sample.bands, level=sample.level, clouds=_clouds(rng))
+    window = lay_clouds(truth, bands=sample.bands, level=sample.level, clouds=_clouds(options, rng))
     radar = None if sample.radar is None else np.asarray(sample.radar[place], np.float32, order="C")
     return _Surface(sample.level, sample.bands, truth, window.optical, window.quality, radar, None)
 
@@ -331,7 +256,9 @@ def _finished(surface: _Surface, buffer: int, options: SceneOptions) -> Training
         valid = np.asarray(np.isfinite(surface.radar).all(axis=0))
         radar = np.where(valid, surface.radar, radar)
     complete = bool((clear & finite.all(axis=0)).any())
-    if not wanted.any() or not (complete or (not clear.any() and bool((wanted & valid).any()))):
+    if not (wanted.any() or options.clear_share) or not (
+        complete or (not clear.any() and bool((wanted & valid).any()))
+    ):
         return None
     places = [L1C_BANDS.index(name) for name in surface.bands]
 
