@@ -282,7 +282,7 @@ def test_weights_of_the_decision_trade_misses_for_false_alarms():
     assert (np.isin(more, (2, 3)) != cloud).any()
     assert ((decide(shares, Decision(shadow=2.0)) == 4) >= (before == 4)).all()
     assert not (decide(shares, Decision(thick=1.1)) == 3).any()
-    np.testing.assert_array_equal(decide(shares * 0.3), before)  # only ratios count
+    np.testing.assert_array_equal(decide(shares * 0.3, Decision()), before)  # only ratios count
 
 
 def test_the_decision_can_be_handed_in(network):
