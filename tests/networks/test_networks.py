@@ -148,3 +148,21 @@ def test_unknown_networks_and_settings_are_refused():
         build("resnet")
     with pytest.raises(OptionError, match="depth"):
         build("tdp-cr", {"depth": 3})
+
+
+def test_shipped_weights_agree_on_all_runtimes():
+    from sunbreak.models import DEFAULT, locate
+    from sunbreak.runtimes import OnnxRuntime, OpenVino, Torch
+    from sunbreak.weights import read_card
+
+    path = locate(DEFAULT)
+    card = read_card(path.with_suffix(".json"))
+    reference = Torch(card, "fp32")
+    inputs = {name: tensor.numpy() for name, tensor in example(reference.inputs).items()}
+    wanted = reference.run(inputs)["reflectance"]
+    for runtime, tolerance in (
+        (OnnxRuntime(path), 1e-4),
+        (OpenVino(path, "fp32", card.patch), 1e-4),
+        (OpenVino(path, "bf16", card.patch), 2e-3),
+    ):
+        assert np.abs(runtime.run(inputs)["reflectance"] - wanted).max() < tolerance
