@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo test lint check-long study weights clean
+.PHONY: demo test lint check-long study study-smoke ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -57,10 +57,28 @@ weights: $(VENV)/all
 	$(BIN)/sunbreak train tdp-cr-prior --data collection:$(SUNBREAK_DATA) -o $(RUNS)/real-only $(SHORT)
 	$(BIN)/sunbreak train tdp-cr-prior $(MIX) -o $(RUNS)/mixed $(SHORT)
 
-# The tables of RESULTS.md, in its order; after `make weights`.
+# Every network and ablation, on equal samples, three seeds each, and the tables of it: several nights of two cores, or legs
+# on a GPU (STUDY_FLAGS="--minutes 9"). Stopped at any moment, the same command goes on; several at a time share the work.
+STUDY_STEPS ?= 20000
+STUDY_RUNS ?= $(RUNS)/study-$(STUDY_STEPS)
+study: $(VENV)/all
+	$(BIN)/python bench/study.py $(SUNBREAK_DATA) $(STUDY_RUNS) --steps $(STUDY_STEPS) $(STUDY_FLAGS)
+	$(BIN)/python bench/study_tables.py $(SUNBREAK_DATA) $(STUDY_RUNS) --steps $(STUDY_STEPS)
+
+# Of the study only what becomes of TDP-CR and IB-HFN without their parts, first seed.
+ablations: $(VENV)/all
+	$(BIN)/python bench/study.py $(SUNBREAK_DATA) $(STUDY_RUNS) --steps $(STUDY_STEPS) --only=tdp-cr-s0 --only=tdp-cr-- --only=ib-hfn-small-s0 --only=ib-hfn-- $(STUDY_FLAGS)
+	$(BIN)/python bench/study_tables.py $(SUNBREAK_DATA) $(STUDY_RUNS) --steps $(STUDY_STEPS)
+
+# The same chain in less than an hour, narrow and short: it ranks nothing.
+study-smoke: $(VENV)/all
+	$(BIN)/python bench/study.py $(SUNBREAK_DATA) $(RUNS)/smoke --plan smoke
+	$(BIN)/python bench/study_tables.py $(SUNBREAK_DATA) $(RUNS)/smoke --plan smoke
+
+# The other tables of RESULTS.md, in its order; after `make weights`.
 PAIRS = collection:$(SUNBREAK_DATA),split=test
 MODELS = $(RUNS)/tdp-cr $(NETWORK)
-study: $(VENV)/all
+results: $(VENV)/all
 	$(BIN)/sunbreak evaluate $(MODELS) --data $(PAIRS),min_cloud=0.02,max_cloud=0.97 --per-patch
 	$(BIN)/sunbreak evaluate $(MODELS) --data $(PAIRS)
 	$(BIN)/sunbreak evaluate $(MODELS) --data $(PAIRS),clouds=simulated,draws=2,seed=1
@@ -68,7 +86,7 @@ study: $(VENV)/all
 	$(BIN)/sunbreak evaluate $(MODELS) --data simulated:n=32,size=512 --per-patch
 	$(BIN)/python bench/by_region.py $(SUNBREAK_DATA) $(RUNS)/simulated-only $(RUNS)/real-only $(RUNS)/mixed $(MODELS)
 	$(BIN)/python bench/premises.py $(SUNBREAK_DATA) $(MODELS)
-	$(BIN)/python bench/land_cover.py $(MODELS)
+	$(BIN)/sunbreak evaluate $(NETWORK) --task landcover --data simulated:seed=50000000,n=16,size=512 --parts clear cloud shadow
 	$(BIN)/python bench/budget.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/choices.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/mask_agreement.py $(SUNBREAK_DATA)

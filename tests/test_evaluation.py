@@ -1,43 +1,25 @@
+import dataclasses
 import json
 import math
 import re
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import sunbreak
-from sunbreak.data import open_data
-from sunbreak.errors import OptionError, QualityError
-from sunbreak.evaluation import ALWAYS, EvaluationOptions, evaluate
+from restorers import stand_in
+from sunbreak.baselines import COMPOSITES
+from sunbreak.data import Entry, SampleSet, Series, open_data
+from sunbreak.data.spec import Spec
+from sunbreak.errors import OptionError
+from sunbreak.evaluation import ALWAYS, EvaluationOptions, evaluate, restoration
 from sunbreak.legend import Source
-from sunbreak.metrics import get_protocol, score
+from sunbreak.metrics import average, get_protocol, score
+from sunbreak.metrics.calibration import gaussian_nll
 from sunbreak.models import DEFAULT
 from sunbreak.prior.smooth_fill import smooth_fill
 
 DATA = "simulated:n=2,size=96,cover=0.5"
-
-
-def stand_in(value=0.2, sigma=0.1, source=Source.SCENE_PRIOR, fails=(), gap=False):
-    """A restorer that paints one reflectance over what is not clear."""
-
-    def restorer(scene, model):
-        if model in fails:
-            raise QualityError("nothing to restore from")
-        wanted = scene.quality.values > 1
-        reflectance = np.where(wanted, np.float32(value), scene.optical.values)
-        if gap:
-            reflectance[:, np.argwhere(wanted)[0][0], np.argwhere(wanted)[0][1]] = np.nan
-        return xr.Dataset(
-            {
-                "reflectance": (("band", "y", "x"), reflectance),
-                "uncertainty": (("band", "y", "x"), np.where(wanted, sigma, 0.0) * np.ones((len(reflectance), 1, 1))),
-                "quality": scene.quality,
-                "source": (("y", "x"), np.where(wanted, source, Source.MEASURED).astype(np.uint8)),
-            }
-        )
-
-    return restorer
 
 
 def run(models=(), data=DATA, protocol="sunbreak", **options):
@@ -147,6 +129,118 @@ def test_intervals_from_eight_regions_on():
     assert "95 %" in report.text()
 
 
+def given(samples):
+    """Make `evaluate` take these samples, whatever the SPEC."""
+    entries = tuple(Entry(sample.name, sample.region, lambda sample=sample: sample) for sample in samples)
+    return lambda spec, detector: SampleSet(Spec(spec, "made", "", {}, frozenset()), "made", entries)
+
+
+def test_several_protocols_and_bands_run_the_models_once_and_score_as_alone():
+    calls = []
+
+    def restorer(scene, model):
+        calls.append(model)
+        return stand_in()(scene, model)
+
+    options = {"regions": ("cloud", "all"), "restorer": restorer}
+    report = run(["mine"], protocol=["glfcr", "sunbreak"], bands=("all", "rgb", "no-b10"), **options)
+    assert calls == ["scene-prior", "mine"] * 2
+    for name in ("glfcr", "sunbreak"):
+        alone = run(["mine"], protocol=name, **options).summary("mine", "raw", "all").scores
+        assert repr(report.summary("mine", "raw", "all", protocol=name).scores) == repr(alone)
+    sample = next(iter(open_data(DATA)))
+    for bands, chosen in {"rgb": [3, 2, 1], "no-b10": [*range(10), 11, 12]}.items():
+        expected = score(sample.cloudy[chosen], sample.clear[chosen], sample.quality, get_protocol("sunbreak"))["all"]
+        found = report.summary("cloudy", "raw", "all", [sample.name], protocol="sunbreak", bands=bands).scores
+        assert found.psnr == pytest.approx(expected.psnr)
+        assert found.sam == pytest.approx(expected.sam)
+    titles = [table.title for table in report.document().tables]
+    assert len(titles) == len(set(titles)) == 2 * 3 * 2
+    assert "whole image, all 2 patches, protocol glfcr, bands rgb" in titles
+    assert "protocol glfcr, sunbreak " in report.text().splitlines()[0]
+
+
+def test_parts_of_several_protocols_are_those_of_any():
+    assert run(protocol=["uncrtaints", "sunbreak"]).regions == ("all", "cloud", "shadow")
+
+
+def test_samples_without_the_bands_of_a_group_are_left_out_and_noted(monkeypatch):
+    first, second = open_data(DATA)
+    few = dataclasses.replace(second, bands=second.bands[3:], cloudy=second.cloudy[3:], clear=second.clear[3:])
+    monkeypatch.setattr(restoration, "open_data", given([first, few]))
+    report = run(bands=("all", "rgb"))
+    assert report.summary("cloudy", "raw", "all").scores.images == 2
+    assert report.summary("cloudy", "raw", "all", bands="rgb").scores.images == 1
+    assert "bands rgb: not all of them are in scene-1" in report.notes
+
+
+def test_averages_by_cover_and_by_region_are_those_of_their_patches():
+    report = run(data="simulated:n=3,size=64,cover=0.5", by=("coverage", "region"), regions=("cloud",))
+    rules = get_protocol("sunbreak")
+    for by in ("coverage", "region"):
+        held = [group for group in report.groups if group.by == by]
+        assert sum(len(group.patches) for group in held) == 3
+        for group in held:
+            rows = [row for row in report.rows if row.model == "cloudy" and row.patch in group.patches]
+            expected = average([row.scores["cloud"] for row in rows], rules)
+            (found,) = (
+                record for record in report.records()
+                if (record["by"], record["group"], record["model"]) == (by, group.name, "cloudy")
+            )  # fmt: skip
+            assert found["psnr"] == expected.psnr
+            assert found["images"] == len(rows)
+    assert "cloud pixels, by cloud cover" in report.text()
+    assert re.search(r"scene-2 +smooth-fill +raw +1 ", report.text())
+
+
+def test_each_model_is_compared_with_the_scene_prior_patch_by_patch():
+    restorer = lambda scene, model: stand_in(0.2 if model == "mine" else 0.25)(scene, model)  # noqa: E731
+    report = run(["mine"], data="simulated:n=8,size=64", restorer=restorer, regions=("cloud",))
+    mine, prior = (
+        [row.scores["cloud"].psnr for row in report.rows if row.model == name] for name in ("mine", "scene-prior")
+    )
+    gains = np.subtract(mine, prior)
+    gain = report.summary("mine", "raw", "cloud").gain
+    assert gain.mean == pytest.approx(np.nanmean(gains))
+    assert gain.interval[0] < gain.mean < gain.interval[1]
+    records = {record["model"]: record for record in report.records() if record["by"] == "all"}
+    assert records["mine"]["gain"] == gain.mean
+    assert math.isnan(records["scene-prior"]["gain"])
+
+
+def test_likelihood_and_sparsification_stand_beside_the_coverage():
+    report = run(restorer=stand_in(sigma=0.1), regions=("cloud",))
+    (record,) = (one for one in report.records() if one["model"] == "scene-prior")
+    errors = [
+        np.abs(np.float32(0.2) - sample.clear[:, np.isin(sample.quality, (2, 3))]).ravel() for sample in open_data(DATA)
+    ]
+    assert record["nll"] == pytest.approx(gaussian_nll(np.concatenate(errors), 0.1).mean(), rel=1e-5)
+    assert record["ause"] > 0.2  # the same sigma everywhere says nothing
+    classes = report.classified("scene-prior", "raw", "cloud")
+    assert classes.values == sum(map(len, errors))
+    assert report.classified("cloudy", "raw", "cloud") is None
+
+
+def test_composites_stand_in_the_table_where_every_sample_has_a_series(monkeypatch):
+    with_series = [
+        dataclasses.replace(
+            sample, series=Series(sample.clear[np.newaxis], np.ones((1, *sample.quality.shape), np.uint8), (-5.0,))
+        )
+        for sample in open_data(DATA)
+    ]
+    monkeypatch.setattr(restoration, "open_data", given(with_series))
+    report = run(["mine"])
+    assert report.models == (*ALWAYS, *COMPOSITES, "mine")
+    assert report.summary("least-cloudy", "raw", "all").scores.psnr == 100.0  # the series holds the truth
+    assert run(["least-cloudy"]).models == (*ALWAYS, *COMPOSITES)
+    monkeypatch.setattr(restoration, "open_data", given([with_series[0], *list(open_data(DATA))[1:]]))
+    mixed = run()
+    assert mixed.models == ALWAYS
+    assert {row.model for row in mixed.rows} == set(ALWAYS)
+    with pytest.raises(OptionError, match="has no other dates to compose from"):
+        run(["least-cloudy"])
+
+
 def test_json_holds_everything_and_no_nan():
     report = run(protocol="glfcr")
     content = json.loads(report.json(), parse_constant=pytest.fail)
@@ -171,6 +265,11 @@ def test_models_of_the_package_beat_the_input():
         (lambda: run(data="nothing"), "kind 'nothing' is unknown"),
         (lambda: run(regions=("water",)), "region 'water' is unknown"),
         (lambda: run(buffer=-1), "buffer -1"),
+        (lambda: run(bands=("nir",)), "band group 'nir' is unknown; choose from all, rgb, no-b10"),
+        (lambda: run(bands=()), "no band group is given"),
+        (lambda: run(by=("season",)), "group 'season' is unknown; choose from coverage, region"),
+        (lambda: run(by=("region", "region")), "group 'region' is given twice"),
+        (lambda: run(protocol=["sunbreak", "best"]), "protocol 'best' is unknown"),
         (lambda: evaluate(["no-such-model"], DATA), "no-such-model"),
     ],
 )

@@ -13,8 +13,9 @@ LAYERS = [
     {"bands", "legend", "tiles"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
-    {"radiometry", "engine", "runtimes", "weights", "models", "cloud_rule", "cloud_network", "networks", "stac"},
-    {"prior", "preview", "data"},
+    {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}
+    | {"networks"},
+    {"prior", "preview", "data", "baselines"},
     {"steps"},
     {"pipeline"},
     {"evaluation", "train"},

@@ -81,6 +81,38 @@ RADAR_DB_RANGE: Final[tuple[float, float]] = (-40.0, 15.0)
 RADAR_PIXEL_SPACING: Final = 10
 """Pixel spacing in m of interferometric wide swath ground range products at high resolution."""
 
+
+@dataclass(frozen=True)
+class ClipPreset:
+    """How a published method clips and scales its inputs: every interval is mapped linearly onto its range."""
+
+    reflectance: tuple[float, float]
+    """Reflectance is clipped to this interval: DN / `QUANTIFICATION`, without the offset of baseline 04.00."""
+    optical_range: tuple[float, float]
+    """What the ends of `reflectance` become."""
+    radar_db: tuple[tuple[float, float], tuple[float, float]]
+    """Backscatter is clipped to these intervals, in dB, in the order of `RADAR_BANDS`."""
+    radar_range: tuple[float, float]
+    """What the ends of each of `radar_db` become; invalid radar becomes the lower one."""
+
+
+CLIP_PRESETS: Final[dict[str, ClipPreset]] = {
+    # DN 0 to 10000 divided by 2000; VV and VH each with its own floor
+    "dsen2-cr": ClipPreset((0.0, 1.0), (0.0, 5.0), ((-25.0, 0.0), (-32.5, 0.0)), (0.0, 2.0)),
+    # DN 0 to 10000 divided by 10000; one floor for both polarisations
+    "uncrtaints": ClipPreset((0.0, 1.0), (0.0, 1.0), ((-25.0, 0.0), (-25.0, 0.0)), (0.0, 1.0)),
+    # DN 0 to 10000 divided by 5000, less 1
+    "geocr": ClipPreset((0.0, 1.0), (-1.0, 1.0), ((-30.0, 0.0), (-30.0, 0.0)), (-1.0, 1.0)),
+    # the intervals of dsen2-cr, all scaled to 1
+    "glf-cr": ClipPreset((0.0, 1.0), (0.0, 1.0), ((-25.0, 0.0), (-32.5, 0.0)), (0.0, 1.0)),
+}
+"""Normalisations of published methods, by the method's name; `networks.normalise` applies them.
+
+Source: `dsen2-cr`: Meraner et al., ISPRS J. 166:333-346, 2020, and its code (ameraner/dsen2-cr). `uncrtaints`: Ebel et
+al., arXiv:2304.05464, and its loader (PatrickTUM/UnCRtainTS). `geocr`: the data notes of KAIST-VICLab/GeoCR. `glf-cr`:
+the loader of xufangchn/GLF-CR.
+"""
+
 UNCERTAINTY_SCALE: Final = 0.0001
 """Reflectance per DN of `uncertainty.tif`."""
 UNCERTAINTY_NODATA: Final = 65_535

@@ -10,6 +10,7 @@ from typing import Final
 
 from sunbreak import weights
 from sunbreak.errors import OptionError
+from sunbreak.registry import NETWORKS
 from sunbreak.weights import Card
 
 SCENE_PRIOR: Final = "scene-prior"
@@ -58,9 +59,32 @@ BASELINES: Final[dict[str, ModelEntry]] = {
             "Clear pixels around, smoothly continued; a row of every table of `sunbreak evaluate`.",
             "nothing",
         ),
+        ModelEntry("least-cloudy", "The whole of the other date that has the least cloud.", "other dates"),
+        ModelEntry("temporal-median", "The median of all clear observations of a pixel.", "other dates"),
+        ModelEntry(
+            "weighted-mosaic",
+            "The mean of all clear observations of a pixel, by nearness in time and distance from cloud.",
+            "other dates",
+        ),
     )
 }
 """What models are measured against; not for `--model`."""
+
+
+def untrained() -> dict[str, ModelEntry]:
+    """The networks that can be trained, and of which no weights ship.
+
+    Returns:
+        Entries by name.
+    """
+    return {
+        name: ModelEntry(
+            name, entry.summary, entry.inputs, licence="Apache-2.0 (code)", weights=f"none: `sunbreak train {name}`",
+            parameters=entry.parameters, gmacs=entry.gmacs,
+        )
+        for name, entry in NETWORKS.items()
+        if weights.find(name) is None
+    }  # fmt: skip
 
 
 def restorers() -> dict[str, ModelEntry]:
@@ -104,6 +128,8 @@ def locate(model: str | Path) -> Path | None:
         if not (path / RUN_MODEL).is_file():
             raise OptionError(f"{path}: holds no {RUN_MODEL}; name the folder of a finished `sunbreak train`")
         return path / RUN_MODEL
+    if name in NETWORKS:
+        raise OptionError(f"model {name!r}: no weights of it ship; train it with `sunbreak train {name}`, name the run")
     raise OptionError(
         f"model {name!r}: unknown; one of {', '.join(restorers())}, or a path ending in .onnx, or the folder of a "
         "`sunbreak train`"
@@ -142,11 +168,12 @@ def describe(model: str | Path) -> str:
     Raises:
         OptionError: There is no such model, or its card is damaged.
     """
-    known = {SCENE_PRIOR: _PRIOR} | BASELINES
+    known = {SCENE_PRIOR: _PRIOR} | BASELINES | untrained()
     if str(model) in known:
         entry = known[str(model)]
         default = " The default." if entry.name == DEFAULT else ""
-        return f"{entry.name}\n  {entry.summary}{default}\n  needs:   {entry.inputs}\n  weights: {entry.weights}"
+        size = f"\n  size:    {_size(entry)}" if entry.parameters else ""
+        return f"{entry.name}\n  {entry.summary}{default}\n  needs:   {entry.inputs}\n  weights: {entry.weights}{size}"
     path = locate(model)
     if path is None:
         raise OptionError(f"model {str(model)!r}: has no card")
@@ -159,10 +186,11 @@ def table() -> str:
     """The table of `sunbreak models`.
 
     Returns:
-        Lines of text: name, parameters, GMACs, inputs, licence and weights of restorers and baselines.
+        Lines of text: name, parameters, GMACs, inputs, licence and weights of restorers, baselines and networks that
+        wait for a training.
     """
     head = ("name", "parameters", "GMACs", "needs besides optical", "licence", "weights")
-    entries = (restorers() | BASELINES).values()
+    entries = (restorers() | BASELINES | untrained()).values()
     rows = [
         (
             entry.name + (" *" if entry.name == DEFAULT else ""),
@@ -180,10 +208,15 @@ def table() -> str:
         [
             *lines,
             "",
-            "* the default. GMACs: thousand million multiply-accumulates at 256 x 256.",
+            "* the default. GMACs: thousand million multiply-accumulates of convolutions and linear layers on a patch",
+            "of 256 x 256 (a multiplication and an addition count as one; FLOPs are twice as many).",
             "`sunbreak models NAME` tells all about one of them.",
         ]
     )
+
+
+def _size(entry: ModelEntry) -> str:
+    return f"{entry.parameters or 0:,} parameters, {entry.gmacs} GMACs at 256 x 256"
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -6,11 +6,20 @@ import rasterio
 from affine import Affine
 
 from sunbreak.bands import L1C_BANDS, L2A_BANDS
+from sunbreak.baselines import COMPOSITES
 from sunbreak.data import open_data
+from sunbreak.data.series import cloud_share
 from sunbreak.errors import GeometryError, OptionError, RasterError
+from sunbreak.legend import Quality
+from sunbreak.steps.detect import detect
 
 COLUMNS = ["path", "sample_id", "region_id", "split", "role", "level", "bands", "units", "dn_offset", "quality"]
 SIZE = 72
+
+
+def bright(sample):
+    """A stand-in for cloud detection."""
+    return np.where(sample.cloudy[0] > 0.5, Quality.THICK_CLOUD, Quality.CLEAR)
 
 
 class Collection:
@@ -48,9 +57,16 @@ class Collection:
             db = rng.normal(-12, 2, (2, SIZE, SIZE)).astype("float32")
             self.add(name, "s1", db, units="dB", level="GRD sigma0", bands=("VV", "VH"), **cells)
 
+    def series(self, name, dates, *, size=16, **cells):
+        """One image a date, (day, role, share of cloud); the ground darkens by 1 % a date."""
+        for number, (day, role, cloud) in enumerate(dates):
+            image = np.full((13, size, size), 1000 + 100 * number, "uint16")
+            image[:, :, : round(cloud * size)] = 9000
+            self.add(name, role, image, suffix=f"_{number}", date=day, **cells)
+
     def open(self, options="", **extra):
         with (self.folder / "manifest.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, [*COLUMNS, "date"])
             writer.writeheader()
             writer.writerows(self.rows)
         return open_data(f"collection:{self.folder}{options}", **extra)
@@ -181,7 +197,7 @@ def test_hash_follows_samples_and_options_but_not_the_folder(made, tmp_path):
 def test_missing_and_damaged_files_are_named(made):
     made.triplet("a", cloud=0.5)
     (made.folder / "a" / "a_s1.tif").unlink()
-    with pytest.raises(RasterError, match=r"a_s1\.tif: no such file, yet the manifest lists it"):
+    with pytest.raises(RasterError, match=r"a_s1\.tif: no such file, yet the data set lists it"):
         list(made.open())
     (made.folder / "a" / "a_s1.tif").write_bytes(b"not a picture")
     with pytest.raises(RasterError, match=r"a_s1\.tif"):
@@ -207,7 +223,9 @@ def test_region_in_two_splits_is_refused(made):
     ("options", "words"),
     [
         (",cover=0.3", "cover goes with clouds=simulated only"),
-        (",clouds=simulated,min_cloud=0.1", "min_cloud goes with clouds=real only"),
+        (",clouds=simulated,min_cloud=0.1", "min_cloud goes with clouds=real or series only"),
+        (",clouds=series,mask=sunbreak", "mask goes with clouds=real only"),
+        (",clouds=series,min_cloud=0.1", "min_cloud or max_cloud of a series needs cloud detection"),
         (",split=val", "selects no sample"),
         (",min_cloud=0.9", "selects no sample (share of cloud outside"),
     ],
@@ -217,6 +235,105 @@ def test_options_that_cannot_be(made, options, words):
     with pytest.raises(OptionError) as caught:
         made.open(options)
     assert words in str(caught.value)
+
+
+YEAR = [
+    ("2018-01-01", "s2_clear", 0.0),
+    ("2018-02-10", "s2_cloudy", 0.5),
+    ("2018-02-20", "s2_clear", 0.0),
+    ("2018-03-01", "s2_cloudy", 1.0),
+    ("2018-06-01", "s2_cloudy", 0.25),
+]
+
+
+def test_a_series_gives_a_sample_for_every_cloudy_date(made):
+    made.series("a", reversed(YEAR))
+    data = made.open(",clouds=series,radar=any,min_cloud=0.1,max_cloud=0.9", detector=bright)
+    assert [entry.name for entry in data.entries] == ["a-2018-02-10", "a-2018-06-01"]
+    first, second = data
+    assert (first.quality == Quality.THICK_CLOUD).mean() == 0.5
+    assert first.series.days == (-40.0, 19.0, 111.0)
+    assert second.series.days == (-151.0, -111.0, -92.0)
+    # the image of 20 February, the nearest clear one of both, was written third
+    assert np.allclose(first.clear, 0.12)
+    assert np.array_equal(second.clear, first.clear)
+    shares = (first.series.quality == Quality.THICK_CLOUD).mean(axis=(1, 2))
+    assert shares.tolist() == [0.0, 1.0, 0.25]
+    assert not first.same_date
+    assert first.radar is None
+
+
+def test_no_series_holds_its_target(made):
+    made.series("a", YEAR)
+    for sample in made.open(",clouds=series,radar=any"):
+        assert not any(np.array_equal(date, sample.clear) for date in sample.series.optical)
+        assert not any(np.array_equal(date, sample.cloudy) for date in sample.series.optical)
+        assert len(sample.series.days) == len(YEAR) - 2
+
+
+def test_without_limits_no_cloud_is_looked_for_while_listing(made):
+    made.series("a", YEAR)
+    asked = []
+    data = made.open(",clouds=series,radar=any", detector=lambda sample: asked.append(1) or bright(sample))
+    assert len(data) == 3
+    assert not asked
+    data.entries[0].load()
+    assert len(asked) == len(YEAR)
+    # so that a list of regions and samples can be had without detection, and is the same list
+    assert made.open(",clouds=series,radar=any").split_hash == data.split_hash
+
+
+def test_a_series_takes_the_radar_nearest_in_time(made):
+    made.series("a", YEAR)
+    for level, day in ((-9, "2018-01-02"), (-12, "2018-02-12"), (-15, "")):
+        db = np.full((2, 16, 16), level, "float32")
+        made.add("a", "s1", db, units="dB", bands=("VV", "VH"), suffix=str(level), date=day)
+    radar = [sample.radar[0, 0, 0] for sample in made.open(",clouds=series")]
+    assert radar == [-12, -12, -12]
+    assert all(sample.radar is None for sample in made.open(",clouds=series,radar=none"))
+
+
+def test_a_series_without_radar_says_how_to_take_it(made):
+    made.series("a", YEAR)
+    with pytest.raises(OptionError, match=r"selects no sample .*radar=any"):
+        made.open(",clouds=series", detector=bright)
+
+
+@pytest.mark.parametrize(
+    ("dates", "reason"),
+    [
+        (YEAR[1:3], "fewer than 3 dates, two images of one day, or a date that is not given"),
+        ([*YEAR, ("", "s2_clear", 0.0)], "fewer than 3 dates, two images of one day, or a date that is not given"),
+        ([*YEAR, ("2018-01..2018-05", "s2_clear", 0.0)], "or a date that is not given"),
+        ([*YEAR, ("2018-01-01", "s2_clear", 0.0)], "two images of one day"),
+        ([YEAR[0], YEAR[2]], "no file with the role s2_cloudy"),
+    ],
+)
+def test_what_is_no_series_is_skipped_with_a_reason(made, dates, reason):
+    made.series("good", YEAR)
+    made.series("bad", dates)
+    (skipped,) = made.open(",clouds=series,radar=any").skipped
+    assert skipped.name == "bad"
+    assert reason in skipped.reason
+
+
+def test_dates_of_a_series_must_be_alike(made):
+    made.series("a", YEAR)
+    made.series("b", YEAR)
+    made.add("b", "s2_clear", np.full((12, 16, 16), 900, "uint16"), bands=L2A_BANDS, level="L2A", date="2018-07-01")
+    data = made.open(",clouds=series,radar=any")
+    assert [(one.name, one.reason) for one in data.skipped] == [("b", "dates differ in bands or level")]
+    made.series("c", YEAR[:2])
+    made.add("c", "s2_clear", np.full((13, 24, 24), 900, "uint16"), date="2018-07-01")
+    with pytest.raises(GeometryError, match="sample c-2018-02-10: its dates differ in size"):
+        list(made.open(",clouds=series,radar=any"))
+
+
+def test_a_missing_date_of_a_series_is_named(made):
+    made.series("a", YEAR)
+    (made.folder / made.rows[2]["path"]).unlink()
+    with pytest.raises(RasterError, match=r"a_s2_clear_2\.tif: no such file"):
+        list(made.open(",clouds=series,radar=any"))
 
 
 def test_folder_without_manifest(tmp_path):
@@ -244,3 +361,25 @@ def test_real_clear_images_under_simulated_clouds(collection):
     assert {entry.region.split("_")[0] for entry in data.entries} == {"S12CR", "TM", "BEN", "S1F11"}
     with_offset = next(entry for entry in data.entries if entry.name.startswith("TM_433D") and "L1C" in entry.name)
     assert np.nanmin(with_offset.load().clear) < 0.01
+
+
+def test_real_series(collection):
+    spec = f"collection:{collection},clouds=series,split=train,radar=any,min_cloud=0.1,max_cloud=0.9"
+    data = open_data(spec, detector=detect)
+    assert {entry.region for entry in data.entries} == {"S12TS_2017_146"}
+    # cloudy by the manifest's own shares; the rule also finds haze on dates that those call clear
+    names = {entry.name for entry in data.entries}
+    assert {f"S12TS_2017_146_p0-2018-{day}" for day in ("03-07", "09-18")} <= names
+    assert not names & {f"S12TS_2017_146_p0-2018-{day}" for day in ("01-31", "04-11", "11-02", "11-27")}
+    sample = next(entry for entry in data.entries if entry.name.endswith("09-18")).load()
+    assert sample.series.optical.shape == (28, 13, 256, 256)
+    assert -256 <= min(sample.series.days) < 0 < max(sample.series.days) <= 95
+    # the nearest of those called clear is that of 28 September, ten days later
+    assert 10.0 not in sample.series.days
+    assert len(set(sample.series.days)) == 28
+    assert 0.1 <= cloud_share(sample.quality) <= 0.9
+    for compose in COMPOSITES.values():
+        image = compose(sample)
+        assert image.shape == sample.clear.shape
+        assert np.isfinite(image).all()
+        assert np.abs(image - sample.clear).mean() < np.abs(sample.cloudy - sample.clear).mean()

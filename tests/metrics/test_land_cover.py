@@ -6,6 +6,7 @@ import pytest
 from sunbreak.errors import GeometryError, OptionError
 from sunbreak.legend import LAND_COVER_LEGEND
 from sunbreak.metrics import confusion, iou, mean_iou
+from sunbreak.metrics.land_cover import accuracy, mean_iou_of
 
 CODES = np.array(list(LAND_COVER_LEGEND), np.uint8)
 
@@ -35,6 +36,29 @@ def test_equals_sets(maps):
     for code, ratio in zip(CODES, ratios, strict=True):
         one, other = ((image == code) & (target != 255) for image in maps)
         assert ratio == pytest.approx((one & other).sum() / (one | other).sum())
+
+
+def test_accuracy_equals_torchmetrics(maps):
+    torch = pytest.importorskip("torch", reason="torchmetrics is the oracle")
+    classification = pytest.importorskip("torchmetrics.functional.classification")
+    one, other = (torch.from_numpy(image.astype(int)) for image in maps)
+    oracle = classification.multiclass_accuracy(one, other, num_classes=256, ignore_index=255, average="micro")
+    assert accuracy(confusion(*maps)) == pytest.approx(float(oracle))
+
+
+def test_absent_classes_are_left_out_or_count_zero():
+    prediction, target = [10, 10, 80, 30, 30], [10, 80, 80, 10, 255]
+    matrix = confusion(prediction, target)
+    ratios = {code: ratio for code, ratio in zip(CODES, iou(matrix), strict=True) if code in target}
+    assert len(ratios) == 2  # grassland is mapped where there is none: no class of the truth
+    assert mean_iou_of(matrix) == pytest.approx(sum(ratios.values()) / 2)
+    assert mean_iou_of(matrix, absent="zero") == pytest.approx(sum(ratios.values()) / 11)
+    assert math.isnan(mean_iou_of(confusion([10], [255]), absent="zero"))
+
+
+def test_two_ways_agree_where_every_class_is_there(maps):
+    matrix = confusion(*maps)
+    assert mean_iou_of(matrix) == mean_iou_of(matrix, absent="zero") == pytest.approx(mean_iou(*maps))
 
 
 def test_unmapped_prediction_counts_against_the_class():

@@ -43,7 +43,7 @@ def test_clouds_brighten_dark_land_in_the_visible_and_leave_untouched_pixels_alo
     window = lay_clouds(clear, bands=L1C_BANDS, level="L1C", clouds=CloudSpec(seed=seed, kind=kind))
     thick = window.quality == Quality.THICK_CLOUD
     # at the rim of a cloud one band may see it where another, a second later, does not
-    assert not thick.any() or (window.optical[1:4][:, thick] > 0.08).mean() > 0.95
+    assert not thick.any() or (window.optical[1:4][:, thick] > 0.08).mean() > 0.9
     assert np.isfinite(window.optical).all()
     same = (window.optical == clear).all(axis=0)
     assert (window.quality[same] == Quality.CLEAR).all()

@@ -14,7 +14,8 @@ from sunbreak.scene import make_scene
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.tiles import Window
 from sunbreak.train.real_images import is_open, real_images
-from sunbreak.train.scenes import SUBSETS, SceneOptions, training_scene
+from sunbreak.train.scenes import training_scene
+from sunbreak.train.surfaces import SUBSETS, SceneOptions
 
 PLAIN = SceneOptions(seed=1, size=128)
 ARRAYS = ("optical", "truth", "present", "radar", "radar_valid", "quality", "sky", "land_cover", "known")

@@ -1,8 +1,7 @@
 """Data for training and evaluation: named by a SPEC, read sample by sample; NumPy only."""
 
-from sunbreak.data.collection import Detector
 from sunbreak.data.kinds import FORMS, open_data
-from sunbreak.data.sample import Entry, Sample, SampleSet, Skipped
+from sunbreak.data.sample import Detector, Entry, Sample, SampleSet, Series, Skipped
 from sunbreak.data.spec import Spec, parse_spec
 
-__all__ = ["FORMS", "Detector", "Entry", "Sample", "SampleSet", "Skipped", "Spec", "open_data", "parse_spec"]
+__all__ = ["FORMS", "Detector", "Entry", "Sample", "SampleSet", "Series", "Skipped", "Spec", "open_data", "parse_spec"]

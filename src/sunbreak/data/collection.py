@@ -1,36 +1,38 @@
-"""A collection: a folder of small real images with a manifest, as triplets or under simulated clouds."""
+"""A collection: a folder of small real images with a manifest, as triplets, series, or under simulated clouds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from sunbreak.bands import QUANTIFICATION, RADAR_BANDS
+from sunbreak.data.collection_files import NO_RADAR, radar_file, read_image, read_radar, why_not, with_role
+from sunbreak.data.collection_series import series_entries
 from sunbreak.data.manifest import MANIFEST, FileRow, by_sample, check_splits, read_manifest
-from sunbreak.data.patch import Patch, backscatter, read_patch, reflectance
-from sunbreak.data.sample import Entry, Sample, SampleSet, Skipped
+from sunbreak.data.patch import read_patch
+from sunbreak.data.sample import Detector, Entry, Sample, SampleSet, Skipped
+from sunbreak.data.series import detected
 from sunbreak.data.spec import Option, Spec, SpecForm
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
 
 SPLITS: Final = ("train", "val", "test", "all")
+CLOUDS: Final = ("real", "simulated", "series")
 CLOUD_KINDS: Final = ("mixed", "thin", "thick", "broken", "overcast", "fog")
 AUTO: Final = "auto"
 FORM: Final = SpecForm(
     path="a collection's folder",
     options={
         "split": Option(AUTO, "regions to take; test for real clouds, train for simulated ones", (AUTO, *SPLITS)),
-        "clouds": Option("real", "clouds of another date, or laid on the clear image", ("real", "simulated")),
+        "clouds": Option("real", "of another date, laid on the clear image, or in a series of dates", CLOUDS),
         "mask": Option("collection", "where the quality of real clouds comes from", ("collection", "sunbreak")),
         "radar": Option("required", "take only samples with radar, or all, or hide it", ("required", "any", "none")),
-        "min_cloud": Option(0.0, "smallest share of cloud in the mask file", low=0.0, high=1.0),
-        "max_cloud": Option(1.0, "largest share of cloud in the mask file", low=0.0, high=1.0),
+        "min_cloud": Option(0.0, "smallest share of cloud in the mask", low=0.0, high=1.0),
+        "max_cloud": Option(1.0, "largest share of cloud in the mask", low=0.0, high=1.0),
         "cover": Option(0.3, "share of the sky under simulated cloud", low=0.0, high=1.0),
         "kind": Option("mixed", "sort of simulated sky", CLOUD_KINDS),
         "draws": Option(1, "simulated skies a clear image", low=1, high=1000),
@@ -38,13 +40,12 @@ FORM: Final = SpecForm(
     },
 )
 """Options of `collection:PATH`."""
-SIMULATED_ONLY: Final = ("cover", "kind", "draws", "seed")
-REAL_ONLY: Final = ("mask", "min_cloud", "max_cloud")
-UNFIT: Final = "do_not_use_as_cloud_removal_target"
-"""Remark of clear images that are no target, such as snow on one of the two dates."""
-
-Detector = Callable[[Sample], npt.NDArray[np.uint8]]
-"""Finds the quality classes, (y, x), of a sample whose `quality` is all clear."""
+GOES_WITH: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("cover", "kind", "draws", "seed"), ("simulated",)),
+    **dict.fromkeys(("min_cloud", "max_cloud"), ("real", "series")),
+    "mask": ("real",),  # a series has no mask files: its clouds are always detected
+}
+"""Options that mean something under some values of `clouds` only."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +68,9 @@ class ClearImage:
         Raises:
             RasterError: A file is missing or damaged.
         """
-        patch, clear = _optical(self.optical)
-        return Sample(
-            name=self.name,
-            region=self.optical.region,
-            level=self.optical.level or "L1C",
-            bands=self.optical.bands,
-            cloudy=clear,
-            quality=_where_data(clear),
-            radar=_radar(self.radar, clear.shape[1:]),
-            clear=clear,
-            same_date=True,
-            geobox=patch.geobox,
-            encoding=_stored(self.optical, patch),
-        )
+        image = read_image(self.optical)
+        radar = read_radar(self.radar, image.quality.shape)
+        return replace(image, name=self.name, radar=radar, clear=image.cloudy, same_date=True)
 
 
 def clear_images(folder: str | Path, split: str, *, unfit: bool = False) -> tuple[ClearImage, ...]:
@@ -111,88 +101,84 @@ def open_collection(spec: Spec, detector: Detector | None = None) -> SampleSet:
 
     Args:
         spec: `collection:PATH` with the options of `FORM`.
-        detector: Cloud detection for `mask=sunbreak`.
+        detector: Cloud detection for `mask=sunbreak` and `clouds=series`; without it all of a series counts as clear.
 
     Returns:
         The samples, unread, and what was skipped with the reason.
 
     Raises:
         OptionError: The folder is no collection, an option does not go with the others, or nothing is selected.
-        RasterError: A mask file is missing or damaged.
+        RasterError: A file whose share of cloud is looked at is missing or damaged.
     """
-    simulated = spec["clouds"] == "simulated"
-    wrong = sorted(spec.given.intersection(REAL_ONLY if simulated else SIMULATED_ONLY))
+    clouds = spec["clouds"]
+    wrong = sorted(name for name in spec.given & GOES_WITH.keys() if clouds not in GOES_WITH[name])
     if wrong:
-        other = "real" if simulated else "simulated"
         raise OptionError(
-            f"data {spec.text!r}: {', '.join(wrong)} goes with clouds={other} only; drop it or change that"
+            f"data {spec.text!r}: {', '.join(wrong)} goes with clouds={' or '.join(GOES_WITH[wrong[0]])} only; drop it "
+            "or change that"
         )
-    if spec["mask"] == "sunbreak" and detector is None:
-        raise OptionError(f"data {spec.text!r}: mask=sunbreak needs cloud detection, which is not at hand here")
-    split = spec["split"] if spec["split"] != AUTO else ("train" if simulated else "test")
+    limited = clouds == "series" and (spec["min_cloud"], spec["max_cloud"]) != (0.0, 1.0)
+    if detector is None and (limited or spec["mask"] == "sunbreak"):
+        what = "min_cloud or max_cloud of a series" if limited else "mask=sunbreak"
+        raise OptionError(f"data {spec.text!r}: {what} needs cloud detection, which is not at hand here")
+    split = spec["split"] if spec["split"] != AUTO else ("train" if clouds == "simulated" else "test")
     rows = read_manifest(spec.path)
     check_splits(rows, str(Path(spec.path) / MANIFEST))
     entries: list[Entry] = []
     skipped: list[Skipped] = []
     for name, files in by_sample(row for row in rows if split in (row.split, "all")).items():
-        found = _simulated(name, files, spec) if simulated else _real(name, files, spec, detector)
+        found = _select(name, files, spec, detector)
         if isinstance(found, str):
             skipped.append(Skipped(name, found))
         else:
             entries.extend(found)
     if not entries:
         reasons = sorted({one.reason for one in skipped}) or [f"the split {split} holds nothing"]
+        if any(reason.endswith(f" {NO_RADAR}") for reason in reasons):
+            reasons.insert(0, "radar=any takes samples without radar too")
         raise OptionError(f"data {spec.text!r}: selects no sample ({'; '.join(reasons[:5])})")
     return SampleSet(spec, split, tuple(entries), tuple(skipped))
 
 
-def _files(files: Sequence[FileRow], role: str) -> list[FileRow]:
-    return [file for file in files if file.role == role]
-
-
-def _unfit(files: Sequence[FileRow], roles: Sequence[str], spec: Spec, *, target: bool = True) -> str:
-    """Why a sample cannot be used, or nothing."""
-    series = next((file.path.suffix for file in files if file.path.suffix not in (".tif", ".tiff", ".json")), "")
-    if series:
-        return f"{series} series are not read"
-    missing = [role for role in roles if not _files(files, role)]
-    if spec["radar"] == "required" and not _files(files, "s1"):
-        missing.append("s1")
-    if missing:
-        return f"no file with the role {' or '.join(missing)}"
-    return "unfit as a target" if target and any(UNFIT in file.remark for file in files) else ""
+def _select(name: str, files: Sequence[FileRow], spec: Spec, detector: Detector | None) -> list[Entry] | str:
+    """The samples made of some files, or why there are none."""
+    if spec["clouds"] == "simulated":
+        return _simulated(name, files, spec)
+    if spec["clouds"] == "series":
+        return series_entries(name, files, spec, detector)
+    return _real(name, files, spec, detector)
 
 
 def _real(name: str, files: Sequence[FileRow], spec: Spec, detector: Detector | None) -> list[Entry] | str:
     """The one sample of a triplet: cloudy, clear, mask and, if there is one, radar."""
     roles = ["s2_cloudy", "s2_clear"] + (["mask"] if spec["mask"] == "collection" else [])
-    reason = _unfit(files, roles, spec)
+    reason = why_not(files, roles, spec)
     if reason:
         return reason
-    cloudy, clear = _files(files, "s2_cloudy"), _files(files, "s2_clear")
+    cloudy, clear = with_role(files, "s2_cloudy"), with_role(files, "s2_clear")
     if len(cloudy) > 1 or len(clear) > 1:
-        return "a series of dates, not a pair"
+        return "a series of dates, not a pair; clouds=series takes it"
     if cloudy[0].bands != clear[0].bands or cloudy[0].level != clear[0].level or cloudy[0].level is None:
         return "cloudy and clear differ in bands or level"
-    masks = _files(files, "mask")
+    masks = with_role(files, "mask")
     if masks:
         share = float((read_patch(masks[0].path, bands=1).values != 0).mean())
         if not spec["min_cloud"] <= share <= spec["max_cloud"]:
             return "share of cloud outside min_cloud to max_cloud"
-    load = partial(_load_real, cloudy[0], clear[0], masks, _radar_file(files, spec), detector, spec)
+    load = partial(_load_real, cloudy[0], clear[0], masks, radar_file(files, spec), detector, spec)
     return [Entry(name, files[0].region, load)]
 
 
 def _clear(name: str, files: Sequence[FileRow], spec: Spec, *, unfit: bool = False) -> list[ClearImage] | str:
     """The clear images of a sample, one a level."""
-    reason = _unfit(files, ["s2_clear"], spec, target=not unfit)
+    reason = why_not(files, ["s2_clear"], spec, target=not unfit)
     if reason:
         return reason
-    clear = _files(files, "s2_clear")
+    clear = with_role(files, "s2_clear")
     levels = [file.level for file in clear]
     if len(set(levels)) < len(levels) or None in levels:
         return "a series of dates, or a level that is not given"
-    radar = _radar_file(files, spec)
+    radar = radar_file(files, spec)
     return [ClearImage(name if len(clear) == 1 else f"{name}-{file.level}", file, radar) for file in clear]
 
 
@@ -209,37 +195,6 @@ def _simulated(name: str, files: Sequence[FileRow], spec: Spec) -> list[Entry] |
     return entries
 
 
-def _radar_file(files: Sequence[FileRow], spec: Spec) -> FileRow | None:
-    found = _files(files, "s1")
-    return found[0] if found and spec["radar"] != "none" else None
-
-
-def _optical(file: FileRow) -> tuple[Patch, npt.NDArray[np.float32]]:
-    patch = read_patch(file.path, bands=len(file.bands))
-    return patch, reflectance(patch, file.dn_offset)
-
-
-def _where_data(optical: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return np.where(np.isfinite(optical).any(axis=0), Quality.CLEAR, Quality.NODATA).astype(np.uint8)
-
-
-def _radar(file: FileRow | None, shape: Sequence[int]) -> npt.NDArray[np.float32] | None:
-    if file is None:
-        return None
-    if file.bands != RADAR_BANDS or file.units != "dB":
-        raise OptionError(f"{file.path}: holds {' '.join(file.bands)} in {file.units!r}; expected VV VH in dB")
-    return backscatter(read_patch(file.path, bands=len(RADAR_BANDS), shape=shape))
-
-
-def _stored(file: FileRow, patch: Patch) -> dict[str, Any]:
-    return {
-        "dtype": str(patch.values.dtype),
-        "offset": -file.dn_offset,
-        "quantification": QUANTIFICATION,
-        "nodata": patch.nodata,
-    }
-
-
 def _load_real(
     cloudy: FileRow,
     clear: FileRow,
@@ -248,27 +203,15 @@ def _load_real(
     detector: Detector | None,
     spec: Spec,
 ) -> Sample:
-    patch, optical = _optical(cloudy)
-    shape = optical.shape[1:]
-    quality = _where_data(optical)
-    target = reflectance(read_patch(clear.path, bands=len(clear.bands), shape=shape), clear.dn_offset)
-    own = spec["mask"] == "sunbreak"
-    if not own:
-        clouds = read_patch(masks[0].path, bands=1, shape=shape).values[0] != 0
-        quality[clouds & (quality != Quality.NODATA)] = Quality.THICK_CLOUD
-    sample = Sample(
-        name=cloudy.sample,
-        region=cloudy.region,
-        level=cloudy.level or "L1C",
-        bands=cloudy.bands,
-        cloudy=optical,
-        quality=quality,
-        radar=_radar(radar, shape),
-        clear=target,
-        geobox=patch.geobox,
-        encoding=_stored(cloudy, patch),
+    image = read_image(cloudy)
+    shape = image.quality.shape
+    sample = replace(image, radar=read_radar(radar, shape), clear=read_image(clear, shape).cloudy)
+    if spec["mask"] == "sunbreak":
+        return detected(sample, detector)
+    clouds = read_patch(masks[0].path, bands=1, shape=shape).values[0] != 0
+    return sample.with_quality(
+        np.where(clouds & (sample.quality != Quality.NODATA), Quality.THICK_CLOUD, sample.quality)
     )
-    return sample.with_quality(detector(sample)) if own and detector is not None else sample
 
 
 def _load_simulated(name: str, image: ClearImage, draw: int, spec: Spec) -> Sample:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -48,6 +49,8 @@ class FileRow:
     """Licence of its content, in words."""
     pixel_size: float | None = None
     """Side of a pixel in m; None when the manifest does not say."""
+    day: date | None = None
+    """When it was taken; None when the manifest does not say, or names more than one day."""
 
 
 def read_manifest(folder: str | Path) -> tuple[FileRow, ...]:
@@ -137,11 +140,19 @@ def _row(root: Path, place: str, line: dict[str, str | None]) -> FileRow:
         source=(line.get("source") or "").strip(),
         licence=(line.get("licence") or "").strip(),
         pixel_size=_number(line.get("gsd_m")),
+        day=_day(line.get("date")),
     )
 
 
 def _number(text: str | None) -> float | None:
     try:
         return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat((text or "").strip())
     except ValueError:
         return None

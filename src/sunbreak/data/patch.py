@@ -46,15 +46,13 @@ def read_patch(path: Path, *, bands: int | None = None, shape: Sequence[int] | N
         GeometryError: It has another size.
     """
     if not path.is_file():
-        raise RasterError(
-            f"{path}: no such file, yet the manifest lists it; the data set is incomplete: fetch it again"
-        )
+        raise RasterError(f"{path}: no such file, yet the data set lists it; it is incomplete: fetch it again")
     file = RasterFile(path)
     height, width = file.shape
     if file.count * height * width > MAX_VALUES:
         raise RasterError(f"{path}: {file.count} bands of {height} x {width} pixels are too large for a sample")
     if bands is not None and file.count != bands:
-        raise RasterError(f"{path}: holds {file.count} bands, expected {bands}; correct the manifest or the file")
+        raise RasterError(f"{path}: holds {file.count} bands, expected {bands}; it is not what its name says")
     if shape is not None and file.shape != tuple(shape):
         raise GeometryError(f"{path}: is {file.shape} pixels, expected {tuple(shape)} like the rest of its sample")
     geobox = GeoBox(file.shape, file.transform, file.crs) if file.crs is not None else None

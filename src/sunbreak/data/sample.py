@@ -20,6 +20,25 @@ FloatArray = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
+class Series:
+    """Other dates of a place, any of which may be cloudy; never the date of the sample's target."""
+
+    optical: FloatArray
+    """(date, band, y, x), float32, reflectance, NaN = no data; the bands and level of the sample."""
+    quality: npt.NDArray[np.uint8]
+    """Classes, (date, y, x), codes of `legend.Quality`, not grown by any buffer."""
+    days: tuple[float, ...]
+    """Days from the sample's input to each date, negative before it."""
+
+    def __post_init__(self) -> None:
+        if self.quality.shape != (len(self.optical), *self.optical.shape[2:]) or len(self.days) != len(self.optical):
+            raise GeometryError(
+                f"series: optical {self.optical.shape}, quality {self.quality.shape} and {len(self.days)} dates do not "
+                "fit each other"
+            )
+
+
+@dataclass(frozen=True)
 class Sample:
     """One image to restore, with what is known about the truth."""
 
@@ -39,6 +58,10 @@ class Sample:
     """VV and VH backscatter, (pol, y, x), float32, dB, NaN = invalid."""
     clear: FloatArray | None = None
     """Target, (band, y, x), float32, reflectance, NaN = no data."""
+    land_cover: npt.NDArray[np.uint8] | None = None
+    """Land cover, (y, x), codes of `legend.LAND_COVER_LEGEND`, 255 = unknown; None where there is no map."""
+    series: Series | None = None
+    """Other dates of the place, for baselines that compose instead of restoring."""
     same_date: bool = False
     """The target shows the very scene under the clouds; False where it was taken on another day."""
     geobox: GeoBox | None = None
@@ -48,10 +71,12 @@ class Sample:
 
     def __post_init__(self) -> None:
         shape = self.cloudy.shape[1:]
-        for name in ("quality", "radar", "clear"):
+        for name in ("quality", "radar", "clear", "land_cover"):
             array = getattr(self, name)
             if array is not None and array.shape[-2:] != shape:
                 raise GeometryError(f"sample {self.name}: {name} is {array.shape[-2:]} pixels, the optical {shape}")
+        if self.series is not None and self.series.optical.shape[1:] != self.cloudy.shape:
+            raise GeometryError(f"sample {self.name}: its series is {self.series.optical.shape[1:]} a date")
         if len(self.bands) != len(self.cloudy) or (self.clear is not None and self.clear.shape != self.cloudy.shape):
             raise GeometryError(f"sample {self.name}: {len(self.bands)} band names do not fit {self.cloudy.shape}")
 
@@ -68,6 +93,10 @@ class Sample:
             GeometryError: The classes have another size.
         """
         return replace(self, quality=np.asarray(quality, dtype=np.uint8))
+
+
+Detector = Callable[[Sample], npt.NDArray[np.uint8]]
+"""Finds the quality classes, (y, x), of a sample whose `quality` is clear wherever there is data."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 from functools import partial
 from typing import Final
 
-from sunbreak.data.sample import Entry, Sample, SampleSet
+from sunbreak.data.sample import Detector, Entry, Sample, SampleSet
 from sunbreak.data.spec import Option, Spec, SpecForm
 
 FORM: Final = SpecForm(
@@ -24,11 +24,12 @@ SPLIT: Final = "simulated"
 """Name of the split: nothing real is split here; the seed tells sets apart."""
 
 
-def open_simulated(spec: Spec) -> SampleSet:
+def open_simulated(spec: Spec, detector: Detector | None = None) -> SampleSet:
     """List simulated scenes; each is its own region.
 
     Args:
         spec: `simulated:` with the options of `FORM`.
+        detector: Not needed: the simulated quality is known.
 
     Returns:
         The scenes, not simulated yet.
@@ -73,5 +74,6 @@ def _simulate(name: str, seed: int, spec: Spec) -> Sample:
         quality=window.quality,
         radar=window.radar,
         clear=window.truth,
+        land_cover=window.land_cover,
         same_date=True,
     )

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from sunbreak.data.patch import backscatter, read_patch
-from sunbreak.data.sample import Entry, Sample, SampleSet
+from sunbreak.data.sample import Detector, Entry, Sample, SampleSet
 from sunbreak.data.spec import Spec, SpecForm
 from sunbreak.radiometry.dn import decode
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
@@ -20,11 +20,12 @@ FORM: Final = SpecForm(options={}, path="a folder written by `sunbreak simulate`
 """`scene:PATH` has no options."""
 
 
-def open_folder(spec: Spec) -> SampleSet:
+def open_folder(spec: Spec, detector: Detector | None = None) -> SampleSet:
     """Open a simulated scene.
 
     Args:
         spec: `scene:PATH`.
+        detector: Not needed: the quality is known.
 
     Returns:
         A set of one sample.
@@ -43,16 +44,20 @@ def _load(folder: Path, image: OpticalImage) -> Sample:
     truth = understand_optical(RasterFile(folder / "truth.tif"), ReadOptions())
     shape = image.file.shape
     radar = read_patch(folder / "radar.tif", bands=2, shape=shape)
-    quality = read_patch(folder / "quality.tif", bands=1, shape=shape)
+    quality, land_cover = (
+        read_patch(folder / name, bands=1, shape=shape).values[0].astype(np.uint8)
+        for name in ("quality.tif", "land_cover.tif")
+    )
     return Sample(
         name=folder.name,
         region=folder.name,
         level=image.level,
         bands=image.bands,
         cloudy=_reflectance(image),
-        quality=quality.values[0].astype(np.uint8),
+        quality=quality,
         radar=backscatter(radar),
         clear=_reflectance(truth),
+        land_cover=land_cover,
         same_date=True,
         encoding=image.encoding,
     )

@@ -1,7 +1,7 @@
 """Metrics and the named protocols that define them; everything that prints a score goes through here."""
 
-from sunbreak.metrics.calibration import Coverage, coverage
-from sunbreak.metrics.land_cover import confusion, iou, mean_iou
+from sunbreak.metrics.calibration import Coverage, coverage, gaussian_nll
+from sunbreak.metrics.land_cover import accuracy, confusion, iou, mean_iou, mean_iou_of
 from sunbreak.metrics.matching import match_to_input
 from sunbreak.metrics.pixelwise import mae, mse, per_band, psnr, rmse
 from sunbreak.metrics.protocols import PROTOCOLS, Protocol, get_protocol
@@ -18,14 +18,17 @@ __all__ = [
     "Region",
     "Scores",
     "SsimWindow",
+    "accuracy",
     "average",
     "confusion",
     "coverage",
+    "gaussian_nll",
     "get_protocol",
     "iou",
     "mae",
     "match_to_input",
     "mean_iou",
+    "mean_iou_of",
     "mse",
     "per_band",
     "psnr",

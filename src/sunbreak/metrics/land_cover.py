@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +82,54 @@ def iou(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     ratios = np.full(len(both), math.nan)
     np.divide(both, either, out=ratios, where=either > 0)
     return ratios
+
+
+def accuracy(matrix: npt.NDArray[np.int64]) -> float:
+    """Overall accuracy: the share of pixels that are mapped right.
+
+    Args:
+        matrix: From `confusion`, or the sum of several.
+
+    Returns:
+        Share in 0..1; NaN when no pixel is counted.
+
+    Source:
+        Congalton 1991, "A review of assessing the accuracy of classifications of remotely sensed data", Remote Sensing
+        of Environment 37.
+
+    Example:
+        >>> accuracy(confusion([10, 10, 80, 255], [10, 80, 80, 80]))
+        0.5
+    """
+    total = matrix.sum()
+    return float(np.trace(matrix) / total) if total else math.nan
+
+
+def mean_iou_of(matrix: npt.NDArray[np.int64], *, absent: Literal["left out", "zero"] = "left out") -> float:
+    """Mean over classes of the intersection over union, in either of the two ways that are in use.
+
+    Args:
+        matrix: From `confusion`, or the sum of several.
+        absent: What becomes of classes that the target does not hold: they are left out, so that the mean is over those
+            present; or they count 0 in a mean over the whole legend.
+
+    Returns:
+        Mean in 0..1; NaN when no pixel is counted.
+
+    Source:
+        Counting 0 lowers the mean with every class that the data lacks; evaluators of joint restoration and mapping do
+        so nevertheless, so both are given.
+
+    Example:
+        >>> matrix = confusion([10, 10, 80], [10, 80, 80], classes=[10, 80, 90, 95])
+        >>> mean_iou_of(matrix), mean_iou_of(matrix, absent="zero")
+        (0.5, 0.25)
+    """
+    present = matrix.sum(axis=1) > 0
+    if not present.any():
+        return math.nan
+    total = float(iou(matrix)[present].sum())
+    return total / (len(matrix) if absent == "zero" else int(present.sum()))
 
 
 def mean_iou(

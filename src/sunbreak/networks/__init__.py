@@ -1,30 +1,22 @@
-"""The networks by name, in PyTorch (`pip install 'sunbreak[train]'`); normalisation lives inside each."""
+"""The networks of `sunbreak.registry`, in PyTorch (`sunbreak[train]`); normalisation lives inside each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import importlib
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
 from sunbreak.errors import OptionError
-from sunbreak.networks.cloud_mask import cloud_mask
-from sunbreak.networks.tdp_cr import tdp_cr, tdp_cr_large, tdp_cr_prior
-
-NETWORKS: Final[dict[str, Callable[..., nn.Module]]] = {
-    "tdp-cr": tdp_cr,
-    "tdp-cr-large": tdp_cr_large,
-    "tdp-cr-prior": tdp_cr_prior,
-    "cloud-mask": cloud_mask,
-}
-"""Builders; each takes the fields of its options by name."""
+from sunbreak.registry import NETWORKS
 
 
 def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     """Build a network with random weights.
 
     Args:
-        name: One of `NETWORKS`.
+        name: One of `registry.NETWORKS`.
         config: Fields of its options that differ from the defaults.
 
     Returns:
@@ -41,7 +33,10 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     """
     if name not in NETWORKS:
         raise OptionError(f"network {name!r}: unknown; one of {', '.join(NETWORKS)}")
+    module, function = NETWORKS[name].builder.split(".")
+    builder = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     try:
-        return NETWORKS[name](**dict(config or {}))
+        network: nn.Module = builder(**dict(config or {}))
     except TypeError as error:
         raise OptionError(f"network {name!r}: {error}") from error
+    return network

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from sunbreak.bands import ClipPreset
+
 Tensors = Mapping[str, Tensor]
 
 
@@ -58,3 +60,56 @@ def product(inputs: Tensors) -> Tensor:
         (n, band + 2, 1, 1).
     """
     return torch.cat([inputs["present"], inputs["level"]], dim=1)
+
+
+def clip_optical(inputs: Tensors, preset: ClipPreset, name: str = "optical") -> Tensor:
+    """Reflectance as a published method takes it.
+
+    Args:
+        inputs: By name.
+        preset: One of `bands.CLIP_PRESETS`.
+        name: Of (n, band, y, x), reflectance.
+
+    Returns:
+        (n, band, y, x), within the preset's `optical_range`; its lower end where the reflectance is 0, as in absent
+        bands.
+
+    Example:
+        >>> from sunbreak.bands import CLIP_PRESETS
+        >>> clip_optical({"optical": torch.tensor([-0.1, 0.2, 1.4])}, CLIP_PRESETS["dsen2-cr"]).tolist()
+        [0.0, 1.0, 5.0]
+    """
+    (low, high), (bottom, top) = preset.reflectance, preset.optical_range
+    return (inputs[name].clamp(low, high) - low) * ((top - bottom) / (high - low)) + bottom
+
+
+def clip_radar(inputs: Tensors, preset: ClipPreset) -> Tensor:
+    """Backscatter as a published method takes it.
+
+    Args:
+        inputs: With `radar` (n, 2, y, x), dB, and `radar_valid` (n, 1, y, x), 0 or 1.
+        preset: One of `bands.CLIP_PRESETS`.
+
+    Returns:
+        (n, 2, y, x), within the preset's `radar_range`; its lower end where invalid.
+    """
+    bottom, top = preset.radar_range
+    planes = []
+    for index, (low, high) in enumerate(preset.radar_db):
+        above = inputs["radar"][:, index : index + 1].clamp(low, high) - low
+        planes.append(above * inputs["radar_valid"] * ((top - bottom) / (high - low)) + bottom)
+    return torch.cat(planes, dim=1)
+
+
+def to_reflectance(values: Tensor, preset: ClipPreset) -> Tensor:
+    """The inverse of `clip_optical`, continued beyond its range.
+
+    Args:
+        values: Any shape, in the preset's `optical_range`.
+        preset: One of `bands.CLIP_PRESETS`.
+
+    Returns:
+        Same shape, reflectance.
+    """
+    (low, high), (bottom, top) = preset.reflectance, preset.optical_range
+    return (values - bottom) * ((high - low) / (top - bottom)) + low

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sunbreak.bands import L1C_BANDS, LEVELS
 from sunbreak.legend import LAND_COVER_LEGEND, Quality
-from sunbreak.networks import normalise
+from sunbreak.networks import losses, normalise
 from sunbreak.networks.blocks import Up, down, stage
 from sunbreak.networks.fusion import Fusion, PromptGuidedFusion
+from sunbreak.networks.interface import Analysis, RestorationNetwork
 from sunbreak.networks.land_cover import LandCoverDecoder
 from sunbreak.networks.normalise import Tensors
 from sunbreak.networks.prompt import PromptGenerator
@@ -59,32 +59,33 @@ class TdpCrOptions:
     """The head corrects the cloudy input (or the prior) instead of giving the reflectance itself."""
     prior: bool = False
     """Ours: the scene prior and its error are inputs, the head corrects them, and the error is estimated too."""
+    sky_weight: float = 0.02
+    """Weight of the auxiliary head that reads the cloud classes off the prompt."""
+    likelihood_weight: float = 0.005
+    """Weight of the error's likelihood, where the error is estimated."""
 
 
-class Analysis(NamedTuple):
-    """All that the network finds, for losses and diagnostics."""
+@dataclass(frozen=True, kw_only=True)
+class TdpCrAnalysis(Analysis):
+    """What the network finds, with what its premises are tested on."""
 
-    reflectance: Tensor
-    """(n, 13, y, x)."""
-    log_variance: Tensor | None
-    """(n, 13, y, x), of the reflectance; None without the prior."""
-    land_cover: Tensor | None
-    """(n, 11, y, x), scores of the classes; None in phase 1."""
     sky: Tensor
     """(n, 4, y / 4, x / 4), scores of clear, thin cloud, thick cloud and shadow, read off the prompt."""
     gates: list[Tensor]
     """(n, width, y, x) of each level, 0 to 1: how much radar was let in."""
 
 
-class TdpCr(nn.Module):
-    """The network; inputs and outputs as `sunbreak.engine` lists them, y and x multiples of 8."""
+class TdpCr(RestorationNetwork[TdpCrAnalysis]):
+    """The network; y and x multiples of 8."""
+
+    maps_land_cover = True
 
     def __init__(self, options: TdpCrOptions, *, semantic: bool = False) -> None:
         super().__init__()
         self.options = options
         widths = options.widths
         pairs = list(itertools.pairwise(widths))
-        self.inputs: tuple[str, ...] = ("optical", "present", "level", "radar", "radar_valid", "quality")
+        self.inputs = ("optical", "present", "level", "radar", "radar_valid", "quality")
         if options.prior:
             self.inputs += ("prior", "prior_sigma")
         planes = BANDS * (3 if options.prior else 1) + len(Quality)
@@ -115,15 +116,22 @@ class TdpCr(nn.Module):
                 self.options.widths, self.options.land_cover_width, len(LAND_COVER_LEGEND)
             )
 
-    def analyse(self, inputs: Tensors) -> Analysis:
-        """Run the network.
+    def shared_with_land_cover(self) -> list[nn.Module]:
+        """The shared decoder and the image head."""
+        return [self.up, self.decoder, self.head]
 
-        Args:
-            inputs: By name, see `sunbreak.engine`.
+    def losses(self, found: TdpCrAnalysis, batch: Tensors, progress: float) -> dict[str, Tensor]:
+        """Reconstruction, the reading of the prompt, and the likelihood of the error."""
+        parts = super().losses(found, batch, progress)
+        parts["sky"] = self.options.sky_weight * losses.sky(found.sky, batch["sky"])
+        if found.log_variance is not None:
+            parts["likelihood"] = self.options.likelihood_weight * losses.likelihood(
+                found.reflectance, found.log_variance, batch["truth"], batch["restore"]
+            )
+        return parts
 
-        Returns:
-            Everything it finds.
-        """
+    def analyse(self, inputs: Tensors) -> TdpCrAnalysis:
+        """Run the network; see `RestorationNetwork.analyse`."""
         cloudy = normalise.optical(inputs)
         prompt = self.prompt(cloudy)
         features, skips, gates = self._encode(inputs, cloudy, prompt)
@@ -132,7 +140,7 @@ class TdpCr(nn.Module):
             taps.append(self.decoder[index](self.up[index](taps[-1], skips[index])))
         reflectance, log_variance = self._reconstruct(inputs, self.head(taps[-1]))
         land_cover = None if self.land_cover is None else self.land_cover(taps)
-        return Analysis(reflectance, log_variance, land_cover, self.sky(prompt), gates)
+        return TdpCrAnalysis(reflectance, log_variance, land_cover, sky=self.sky(prompt), gates=gates)
 
     def _encode(self, inputs: Tensors, cloudy: Tensor, prompt: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         planes = [cloudy, inputs["quality"]]
@@ -157,24 +165,6 @@ class TdpCr(nn.Module):
         correction, growth = found[:, :BANDS], found[:, BANDS:].clamp(-6.0, 6.0)
         base = inputs["prior"] if self.options.global_residual else 0.0
         return base + error * correction, 2.0 * torch.log(error) + growth
-
-    def forward(self, inputs: Tensors) -> dict[str, Tensor]:
-        """Restore.
-
-        Args:
-            inputs: By name, see `sunbreak.engine`.
-
-        Returns:
-            `reflectance` (n, 13, y, x); `log_variance` (n, 13, y, x) with the prior; `land_cover` (n, 11, y, x),
-            probabilities, from phase 2 on.
-        """
-        found = self.analyse(inputs)
-        outputs = {"reflectance": found.reflectance}
-        if found.log_variance is not None:
-            outputs["log_variance"] = found.log_variance
-        if found.land_cover is not None:
-            outputs["land_cover"] = functional.softmax(found.land_cover, dim=1)
-        return outputs
 
 
 _LARGE: Final[dict[str, Any]] = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.samples import SampleOptions, SampleStream, at_20m
-from sunbreak.train.scenes import SceneOptions
+from sunbreak.train.sources import Sources
+from sunbreak.train.surfaces import SceneOptions
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,8 @@ class Plan:
 
     options: TrainOptions
     """Sizes, shares and seed."""
-    collection: str | None
-    """Folder of real clear images, if any."""
-    real_share: float
-    """Share of scenes made from them."""
+    sources: Sources
+    """Where scenes come from."""
     first: int
     """Number of the phase's first step in the stream: phase 2 goes on where phase 1 ended."""
     steps: int
@@ -32,6 +32,13 @@ class Plan:
     """With the scene prior, for networks that take it."""
     mask: bool = False
     """Samples of the mask network instead of those of restoration."""
+
+    @property
+    def real_share(self) -> float:
+        """Share of scenes that are not simulated."""
+        if not self.sources.real:
+            return 0.0
+        return self.options.real_share if self.sources.simulated else 1.0
 
     @property
     def switch(self) -> int:
@@ -51,7 +58,8 @@ class Plan:
         scenes = SceneOptions(
             seed=options.seed,
             size=options.scene_size,
-            collection=self.collection,
+            collection=self.sources.collection,
+            pairs=self.sources.pairs,
             real_share=self.real_share,
             with_prior=self.prior,
             radar_dropout=options.radar_dropout,
@@ -59,16 +67,18 @@ class Plan:
             clear_share=options.clear_share if self.mask else 0.0,
         )
         batch = max(1, options.batch * options.crop**2 // crop**2)
+        # every process on every device keeps its own scenes
+        lanes = options.workers * options.devices
         reuse = max(1, options.reuse * options.crop**2 // crop**2)
-        return SampleStream(SampleOptions(scenes, batch=batch, crop=crop, reuse=reuse, lanes=options.workers))
+        return SampleStream(SampleOptions(scenes, batch=batch, crop=crop, reuse=reuse, lanes=lanes))
 
 
 class Batches(IterableDataset[dict[str, Tensor]]):
-    """The batches from one step of a phase to its end."""
+    """The batches of one device, from one step of a phase to its end."""
 
-    def __init__(self, plan: Plan, start: int) -> None:
+    def __init__(self, plan: Plan, start: int, rank: int = 0) -> None:
         super().__init__()
-        self.plan, self.start = plan, start
+        self.plan, self.start, self.rank = plan, start, rank
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         worker = get_worker_info()
@@ -79,18 +89,25 @@ class Batches(IterableDataset[dict[str, Tensor]]):
             crop = plan.options.crop if step < plan.switch else plan.options.final_crop
             if stream is None or stream.options.crop != crop:
                 stream = plan.stream(crop)
-            arrays = stream.batch(plan.first + step)
+            arrays = stream.batch((plan.first + step) * plan.options.devices + self.rank)
             yield {name: torch.from_numpy(array) for name, array in (at_20m(arrays) if plan.mask else arrays).items()}
 
 
-def loader(plan: Plan, start: int) -> DataLoader[dict[str, Tensor]]:
-    """Make batches in other processes.
+class Batched(pl.LightningDataModule):
+    """Makes batches in other processes, for every device its own."""
 
-    Args:
-        plan: The samples.
-        start: Step of the phase to start at.
+    def __init__(self, plan: Plan, start: int) -> None:
+        """Prepare a phase.
 
-    Returns:
-        A loader that ends with the phase.
-    """
-    return DataLoader(Batches(plan, start), batch_size=None, num_workers=plan.options.workers, prefetch_factor=4)
+        Args:
+            plan: The samples.
+            start: Step of the phase to start at.
+        """
+        super().__init__()
+        self.plan, self.start = plan, start
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """A loader that ends with the phase."""
+        rank = self.trainer.global_rank if self.trainer is not None else 0
+        batches = Batches(self.plan, self.start, rank)
+        return DataLoader(batches, batch_size=None, num_workers=self.plan.options.workers, prefetch_factor=4)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from sunbreak.bands import L1C_BANDS
-from sunbreak.networks.tdp_cr import TdpCr
+from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.train.batches import Plan
 from sunbreak.train.samples import SampleStream
 
@@ -23,15 +23,15 @@ VALUES: Final = 4000
 
 
 @torch.no_grad()
-def sigma_scale(network: TdpCr, plan: Plan) -> list[float]:
+def sigma_scale(network: RestorationNetwork[Any], plan: Plan) -> list[float] | None:
     """Factors that make 68 % of the errors fall within one sigma, on same-date simulated clouds.
 
     Args:
-        network: A trained network that states its error.
+        network: A trained network.
         plan: The samples of its training; others are drawn with the same shares.
 
     Returns:
-        A factor for each of `bands.L1C_BANDS`.
+        A factor for each of `bands.L1C_BANDS`; None where the network states no error.
     """
     options = plan.options
     stream = plan.stream(options.final_crop).options
@@ -42,6 +42,8 @@ def sigma_scale(network: TdpCr, plan: Plan) -> list[float]:
     for step in range(SCENES):
         batch = {name: torch.from_numpy(array.copy()) for name, array in fresh.batch(step).items()}
         found = network.eval()(batch)
+        if "log_variance" not in found:
+            return None
         off = (found["reflectance"] - batch["truth"]).abs() * torch.exp(-0.5 * found["log_variance"])
         where = batch["restore"][0, 0].flatten().nonzero()[:, 0]
         where = where[torch.randperm(len(where), generator=generator)[:VALUES]]

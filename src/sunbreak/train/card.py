@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,23 +12,26 @@ from torch import nn
 
 from sunbreak._version import __version__
 from sunbreak.legend import LAND_COVER_LEGEND
-from sunbreak.networks.tdp_cr import TdpCr
+from sunbreak.networks.interface import RestorationNetwork
+from sunbreak.registry import NETWORKS
 from sunbreak.train.batches import Plan
 from sunbreak.train.calibration import sigma_scale
 from sunbreak.train.export import export
-from sunbreak.train.real_images import real_images
 
 LICENCE: Final = "Apache-2.0"
+UNKNOWN_LICENCE: Final = "unknown: see the terms of use of its training data"
 NOTICE: Final = "Contains modified Copernicus Sentinel data"
-_TDP_CR: Final = "TDP-CR, re-implementation from the published abstract and figure (arXiv:2601.12052)"
-SUMMARIES: Final = {
-    "tdp-cr": f"{_TDP_CR}.",
-    "tdp-cr-large": f"{_TDP_CR}, at the authors' relative size.",
-    "tdp-cr-prior": "Ours: corrects the scene prior by prompt-guided fusion of optical and radar, with an error for "
-    "every value.",
-    "cloud-mask": "Clear, thin cloud, thick cloud or shadow for every pixel of 20 m, from the optical bands alone.",
-}
-_INPUTS: Final = {"cloud-mask": "nothing", "tdp-cr-prior": "the scene prior; radar where there is some"}
+
+
+def versions() -> dict[str, str]:
+    """What a training ran with.
+
+    Returns:
+        Versions by name: sunbreak, python, torch, lightning, numpy.
+    """
+    return {"sunbreak": __version__, "python": platform.python_version()} | {
+        name: version(name) for name in ("torch", "lightning", "numpy")
+    }
 
 
 def write_model(network: nn.Module, folder: Path, settings: Mapping[str, Any], plan: Plan) -> Path:
@@ -42,32 +47,34 @@ def write_model(network: nn.Module, folder: Path, settings: Mapping[str, Any], p
         Path of the ONNX file.
     """
     name = str(settings["network"])
-    semantic = isinstance(network, TdpCr) and network.land_cover is not None
-    images = real_images(plan.collection, plan.options.crop, snowy=plan.mask) if plan.collection else ()
+    entry = NETWORKS[name]
+    # as attached in phase 2
+    semantic = getattr(network, "land_cover", None) is not None
+    told = plan.sources.describe(plan.options.crop, snowy=plan.mask)
     card: dict[str, Any] = {
         "name": name,
-        "kind": "mask" if name == "cloud-mask" else "restoration",
-        "summary": SUMMARIES.get(name, name),
-        "inputs": _INPUTS.get(name, "radar where there is some"),
-        "licence": LICENCE,
+        "kind": entry.kind,
+        "summary": entry.summary,
+        "inputs": entry.inputs,
+        "licence": LICENCE if plan.sources.may_be_given_away else UNKNOWN_LICENCE,
         "bf16": False,
         "architecture": {
             "network": name,
             "config": {**settings["config"], **({"semantic": True} if semantic else {})},
         },
         "training": {
-            "sunbreak": __version__,
+            **versions(),
             "data": list(settings["data"]),
             "options": dict(settings["options"]),
             "real_share": plan.real_share,
-            "real_images": len(images),
-            "regions_seen": sorted({image.region for image in images}),
-            "sources": sorted({f"{image.source} ({image.licence})" for image in images}),
-            "attribution": NOTICE if images else "none needed: simulated scenes only",
+            **told,
+            "attribution": NOTICE if told["real_images"] else "none needed: simulated scenes only",
         },
     }
     if semantic:
         card["land_cover"] = sorted(LAND_COVER_LEGEND)
-    if isinstance(network, TdpCr) and network.options.prior:
-        card["sigma_scale"] = sigma_scale(network, plan)
+    if isinstance(network, RestorationNetwork):
+        scale = sigma_scale(network, plan)
+        if scale is not None:
+            card["sigma_scale"] = scale
     return export(network, folder, card)

@@ -8,11 +8,11 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from sunbreak.networks import losses
 from sunbreak.networks.cloud_mask import CloudMask
 from sunbreak.networks.normalise import Tensors
-from sunbreak.train import losses
 from sunbreak.train.options import TrainOptions
-from sunbreak.train.schedule import adamw
+from sunbreak.train.schedule import Group, adamw
 
 
 class CloudDetection(pl.LightningModule):
@@ -37,4 +37,4 @@ class CloudDetection(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW over all weights."""
-        return adamw([(self.network.parameters(), 1.0)], self.options, self.steps)
+        return adamw([Group(self.network.parameters())], self.options, self.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -72,22 +73,26 @@ def count(network: nn.Module) -> tuple[int, float]:
     """Size of a network.
 
     Args:
-        network: One of `networks.NETWORKS`.
+        network: One of `registry.NETWORKS`.
 
     Returns:
-        Parameters, and multiply-accumulate operations of its convolutions at 256 x 256 in thousand millions (GMACs).
+        Parameters, and multiply-accumulate operations of its convolutions and linear layers at 256 x 256 in thousand
+        millions (GMACs).
     """
     operations = 0
+    names: tuple[str, ...] = network.inputs  # type: ignore[assignment]
+    # shapes are enough: on this device nothing is computed
+    network = copy.deepcopy(network).eval().to("meta")
 
     def add(module: nn.Module, _: Any, output: Tensor) -> None:
         nonlocal operations
         operations += output.numel() * module.weight[0].numel()  # type: ignore[index]
 
-    hooks = [part.register_forward_hook(add) for part in network.modules() if isinstance(part, nn.Conv2d)]
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            part.register_forward_hook(add)
     with torch.no_grad():
-        network.eval()(example(network.inputs))  # type: ignore[arg-type]
-    for hook in hooks:
-        hook.remove()
+        network({name: tensor.to("meta") for name, tensor in example(names).items()})
     return sum(weight.numel() for weight in network.parameters()), operations / 1e9
 
 
@@ -95,7 +100,7 @@ def export(network: nn.Module, folder: Path, card: Mapping[str, Any], *, name: s
     """Write `NAME.onnx`, `NAME.safetensors` and `NAME.json`; the card last, once the others are whole.
 
     Args:
-        network: One of `networks.NETWORKS`, on the CPU.
+        network: One of `registry.NETWORKS`, on the CPU.
         folder: Where to.
         card: What is known of it; size, bands, levels and checksums are added.
         name: Name of the files.

@@ -33,7 +33,7 @@ class TrainOptions:
     final_share: float = 0.25
     """Share of the steps of each phase at the final size."""
     real_share: float = 0.3
-    """Share of scenes that are simulated clouds over real clear images, where a collection is given."""
+    """Share of scenes that are not simulated, where other data are given beside `simulated:`."""
     scene_size: int = 512
     """Side in pixels of the simulated scenes that crops are taken from."""
     reuse: int = 32
@@ -52,14 +52,14 @@ class TrainOptions:
     """Steps in which the rate rises; then it falls along a cosine to a hundredth."""
     clip: float = 0.5
     """Largest norm of the gradient."""
-    sky_weight: float = 0.02
-    """Weight of the auxiliary head that reads the cloud classes off the prompt."""
-    likelihood_weight: float = 0.005
-    """Weight of the error's likelihood, for networks that estimate it."""
     land_cover_weight: float = 0.05
     """Weight of land cover in phase 2."""
     clear_weight: float = 0.1
     """Weight of pixels that are not to be restored, beside 1 for those that are."""
+    ema: float = 0.0
+    """Share of the running mean of the weights that every step keeps, 0.999 for long trainings; 0 takes the last."""
+    devices: int = 1
+    """GPUs, or processes on a CPU; each makes `batch` crops a step, so the samples are other ones."""
     seed: int = 0
     """Seed of weights and samples."""
     checkpoint: int = 100
@@ -72,12 +72,14 @@ class TrainOptions:
             raise OptionError(
                 f"semantic_trainable {self.semantic_trainable!r}: one of {', '.join(get_args(Trainable))}"
             )
-        for name in ("steps", "batch", "reuse", "semantic_reuse", "checkpoint", "workers"):
+        for name in ("steps", "batch", "reuse", "semantic_reuse", "checkpoint", "workers", "devices"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} {getattr(self, name)}: must be at least 1")
         for name in ("real_share", "final_share", "radar_dropout", "band_dropout", "clear_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
+        if not 0.0 <= self.ema < 1.0:
+            raise OptionError(f"ema {self.ema}: must be at least 0 and below 1")
         for name in ("crop", "final_crop", "scene_size"):
             if getattr(self, name) < 64 or getattr(self, name) % 16:
                 raise OptionError(f"{name} {getattr(self, name)}: must be a multiple of 16, at least 64")

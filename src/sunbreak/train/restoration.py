@@ -1,4 +1,4 @@
-"""Training of restoration networks: one step on one screen, in two phases."""
+"""Training of restoration networks: one step on one screen, in one or two phases."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
-from sunbreak.legend import Quality
+from sunbreak.networks import losses
+from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.networks.normalise import Tensors
-from sunbreak.networks.tdp_cr import TdpCr
-from sunbreak.train import losses
 from sunbreak.train.options import TrainOptions
-from sunbreak.train.schedule import adamw
+from sunbreak.train.schedule import Group, adamw
 
 UNKNOWN = 255
 
@@ -24,39 +23,43 @@ class Restoration(pl.LightningModule):
 
     class_weights: Tensor
 
-    def __init__(self, network: TdpCr, options: TrainOptions, *, semantic: bool, steps: int) -> None:
+    def __init__(
+        self, network: RestorationNetwork[Any], options: TrainOptions, *, semantic: bool, steps: int, classes: int = 1
+    ) -> None:
         super().__init__()
         self.network, self.options, self.semantic, self.steps = network, options, semantic, steps
-        classes = network.land_cover.classes if network.land_cover is not None else 1
         self.register_buffer("class_weights", torch.ones(classes))
 
     def training_step(self, batch: Tensors, index: int) -> Tensor:
         """Losses of one batch; see `samples.SampleStream.batch` for its content."""
-        found, options = self.network.analyse(batch), self.options
-        counts = batch["weight"] * batch["present"]
-        restore = batch["restore"] * batch["present"]
-        weights = options.clear_weight * counts + (1 - options.clear_weight) * restore
-        parts = {"reconstruction": losses.reconstruction(found.reflectance, batch["truth"], weights)}
-        parts["sky"] = options.sky_weight * _sky_loss(found.sky, batch["sky"])
-        if found.log_variance is not None:
-            parts["likelihood"] = options.likelihood_weight * losses.likelihood(
-                found.reflectance, found.log_variance, batch["truth"], restore
-            )
+        # noise inside a network is a function of seed and step, too, so that legs add up
+        torch.manual_seed(
+            (self.options.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank
+        )
+        batch = self._weighted(batch)
+        found = self.network.analyse(batch)
+        parts = self.network.losses(found, batch, min(self.global_step / self.steps, 1.0))
         if found.land_cover is not None:
-            parts["land_cover"] = options.land_cover_weight * losses.land_cover(
+            parts["land_cover"] = self.options.land_cover_weight * losses.land_cover(
                 found.land_cover, batch["land_cover"], self.class_weights
             )
         total = torch.stack(list(parts.values())).sum()
         self.log_dict({f"train/{name}": loss.detach() for name, loss in parts.items()})
         self.log("loss", total.detach(), prog_bar=True, logger=False)
-        self._log_errors(found.reflectance.detach(), batch, restore)
+        self._log_errors(found.reflectance.detach(), batch)
         return total
 
-    def _log_errors(self, estimate: Tensor, batch: Tensors, restore: Tensor) -> None:
+    def _weighted(self, batch: Tensors) -> dict[str, Tensor]:
+        """The batch with the weights of its values; see `RestorationNetwork.losses`."""
+        counts, restore = batch["weight"] * batch["present"], batch["restore"] * batch["present"]
+        clear = self.options.clear_weight
+        return dict(batch) | {"counts": counts, "restore": restore, "emphasis": clear * counts + (1 - clear) * restore}
+
+    def _log_errors(self, estimate: Tensor, batch: Tensors) -> None:
         """Root mean square errors over the pixels to restore, ours and the prior's beside it."""
         for name, values in (("rmse", estimate), ("prior_rmse", batch.get("prior"))):
             if values is not None:
-                error = losses.weighted_mean((values - batch["truth"]).square(), restore).sqrt()
+                error = losses.weighted_mean((values - batch["truth"]).square(), batch["restore"]).sqrt()
                 self.log(f"train/{name}", error, prog_bar=True)
 
     def on_train_epoch_start(self) -> None:
@@ -67,18 +70,31 @@ class Restoration(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW over what this phase trains."""
+        kept = {id(weight) for weight in self.network.undecayed()}
         if not self.semantic:
-            return adamw([(self.network.parameters(), 1.0)], self.options, self.steps)
+            return adamw([Group(self.network.parameters())], self.options, self.steps, undecayed=kept)
         for part in frozen(self.network, self.options):
             part.requires_grad_(False)
-        head = nn.ModuleList([part for part in (self.network.land_cover,) if part is not None])
-        fresh = {id(weight) for weight in head.parameters()}
-        shared = [p for p in self.network.parameters() if p.requires_grad and id(p) not in fresh]
-        groups: list[tuple[Iterable[nn.Parameter], float]] = [(head.parameters(), 1.0)]
-        return adamw([*groups, (shared, 0.1)] if shared else groups, self.options, self.steps)
+        fresh = {id(weight) for weight in land_cover_decoder(self.network).parameters()}
+        free = [weight for weight in self.network.parameters() if weight.requires_grad]
+        groups = [Group([weight for weight in free if id(weight) in fresh])]
+        shared = [weight for weight in free if id(weight) not in fresh]
+        return adamw([*groups, *([Group(shared, 0.1)] if shared else [])], self.options, self.steps, undecayed=kept)
 
 
-def frozen(network: TdpCr, options: TrainOptions) -> list[nn.Module]:
+def land_cover_decoder(network: RestorationNetwork[Any]) -> nn.Module:
+    """The decoder that phase 2 has attached.
+
+    Args:
+        network: After `attach_land_cover`.
+
+    Returns:
+        The decoder.
+    """
+    return network.get_submodule("land_cover")
+
+
+def frozen(network: RestorationNetwork[Any], options: TrainOptions) -> list[nn.Module]:
     """What phase 2 leaves as it is.
 
     Args:
@@ -88,18 +104,10 @@ def frozen(network: TdpCr, options: TrainOptions) -> list[nn.Module]:
     Returns:
         Its parts.
     """
-    decoder: list[nn.Module] = [network.up, network.decoder, network.head]
-    trained = {"head": [], "decoder": decoder, "all": list(network.children())}[options.semantic_trainable]
-    return [part for part in network.children() if part is not network.land_cover and part not in trained]
-
-
-def _sky_loss(scores: Tensor, sky: Tensor) -> Tensor:
-    """Cross entropy between the prompt's reading and the classes of every fourth pixel."""
-    labels = sky[:, 2::4, 2::4]
-    labels = torch.where(labels == Quality.NODATA, UNKNOWN, labels - Quality.CLEAR)
-    if bool((labels == UNKNOWN).all()):
-        return scores.sum() * 0.0
-    return nn.functional.cross_entropy(scores, labels, ignore_index=UNKNOWN)
+    everything = list(network.children())
+    trained = {"head": [], "decoder": network.shared_with_land_cover(), "all": everything}[options.semantic_trainable]
+    decoder = land_cover_decoder(network)
+    return [part for part in everything if part is not decoder and all(part is not other for other in trained)]
 
 
 def balanced_weights(labels: Iterable[Tensor], classes: int) -> Tensor:

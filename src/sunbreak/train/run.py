@@ -10,28 +10,28 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks import TQDMProgressBar, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sunbreak._version import __version__
-from sunbreak.data.kinds import FORMS
-from sunbreak.data.spec import parse_spec
 from sunbreak.errors import OptionError
+from sunbreak.legend import LAND_COVER_LEGEND
 from sunbreak.networks import build
 from sunbreak.networks.cloud_mask import CloudMask
-from sunbreak.networks.tdp_cr import TdpCr
-from sunbreak.train.batches import Plan, loader
-from sunbreak.train.card import write_model
+from sunbreak.networks.interface import RestorationNetwork
+from sunbreak.train.batches import Batched, Plan
+from sunbreak.train.card import versions, write_model
 from sunbreak.train.cloud_mask import CloudDetection
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.restoration import Restoration, balanced_weights
+from sunbreak.train.sources import read_sources
 
 SETTINGS: Final = "run.json"
 """What a run was started with; going on with other settings is refused."""
@@ -64,8 +64,8 @@ def train(
     """Train a network, or go on with a training that was stopped.
 
     Args:
-        network: One of `networks.NETWORKS`.
-        data: Data SPECs to train on: `simulated:`, `collection:PATH` (its train split), or both, mixed by `real_share`.
+        network: One of `registry.NETWORKS`.
+        data: Data SPECs to train on, see `sources.read_sources`; `simulated:` and all others are mixed by `real_share`.
         out: Folder of the run: settings, checkpoints, logs, and at the end `model.onnx` with its card.
         options: Steps, sizes, rates.
         config: Settings of the network that differ from its defaults.
@@ -79,20 +79,27 @@ def train(
         OptionError: The folder holds a training with other settings, or the network or the data are unknown.
     """
     options, folder = options or TrainOptions(), Path(out)
-    collection, share = _sources(data, options)
-    settings = {"network": network, "data": list(data), "config": config or {}, "options": asdict(options)}
+    sources = read_sources(data)
+    settings = {
+        "network": network,
+        "data": list(data),
+        "config": config or {},
+        "options": asdict(options),
+        **sources.hashes(),
+    }
     torch.manual_seed(options.seed)
     built = build(network, config)
     _begin(folder, settings)
     is_mask = isinstance(built, CloudMask)
     phases = [("phase1", 0, options.steps)]
-    if not is_mask and options.semantic_steps:
+    if isinstance(built, RestorationNetwork) and built.maps_land_cover and options.semantic_steps:
         phases.append(("phase2", options.steps, options.semantic_steps))
-    plan = Plan(options, collection, share, 0, options.steps, prior=_takes_prior(built), mask=is_mask)
+    plan = Plan(options, sources, 0, options.steps, prior="prior" in _inputs(built), mask=is_mask)
     for name, first, steps in phases:
         part = replace(plan, first=first, steps=steps)
         if name == "phase2":
-            part = _labelled(part, real_only=share == 1.0)
+            # labels are coarse, so phase 2 needs more scenes and fewer crops of each
+            part = replace(part, sources=sources.labelled(), options=replace(options, reuse=options.semantic_reuse))
         module = _module(built, options, part, semantic=name == "phase2")
         reached = _fit(module, part, folder / name, minutes, progress)
         if reached < steps:
@@ -101,31 +108,13 @@ def train(
     return Leg(folder, True, ", ".join(f"{name}: {steps} steps" for name, _, steps in phases))
 
 
-def _labelled(plan: Plan, *, real_only: bool) -> Plan:
-    """Phase 2 learns from simulated scenes alone, wherever there are some: real ones come without labels."""
-    options = replace(plan.options, reuse=plan.options.semantic_reuse)
-    return replace(plan, options=options) if real_only else replace(plan, options=options, real_share=0.0)
-
-
-def _sources(data: Sequence[str], options: TrainOptions) -> tuple[str | None, float]:
-    specs = [parse_spec(text, FORMS) for text in data]
-    unknown = [spec.text for spec in specs if spec.kind not in ("simulated", "collection")]
-    if unknown or not specs:
-        raise OptionError(f"data {unknown}: networks are trained on `simulated:`, `collection:PATH` or both")
-    folders = [str(spec.path) for spec in specs if spec.kind == "collection"]
-    if len(folders) > 1:
-        raise OptionError(f"data {list(data)}: one collection at most")
-    if not folders:
-        return None, 0.0
-    return folders[0], options.real_share if len(specs) > 1 else 1.0
-
-
 def _begin(folder: Path, settings: dict[str, Any]) -> None:
     path = folder / SETTINGS
     wanted = json.loads(json.dumps(settings))
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
-        found.pop("sunbreak", None)
+        for name in versions():
+            found.pop(name, None)
         if found != wanted:
             differ = [key for key in wanted if found.get(key) != wanted[key]]
             raise OptionError(f"{folder}: holds a training with other {', '.join(differ)} ({path}); take another -o")
@@ -134,19 +123,20 @@ def _begin(folder: Path, settings: dict[str, Any]) -> None:
         raise OptionError(f"{folder}: is not empty and holds no training; take another -o")
     folder.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
-    beside.write_text(json.dumps({"sunbreak": __version__, **wanted}, indent=2) + "\n", encoding="utf-8")
+    beside.write_text(json.dumps({**versions(), **wanted}, indent=2) + "\n", encoding="utf-8")
     beside.replace(path)
 
 
 def _module(network: nn.Module, options: TrainOptions, plan: Plan, *, semantic: bool) -> pl.LightningModule:
     if isinstance(network, CloudMask):
         return CloudDetection(network, options, steps=plan.steps)
-    if not isinstance(network, TdpCr):
+    if not isinstance(network, RestorationNetwork):
         raise OptionError(f"{type(network).__name__}: no training is written for it")
     if semantic:
         torch.manual_seed(options.seed + 1)
         network.attach_land_cover()
-    return Restoration(network, options, semantic=semantic, steps=plan.steps)
+    classes = len(LAND_COVER_LEGEND) if semantic else 1
+    return Restoration(network, options, semantic=semantic, steps=plan.steps, classes=classes)
 
 
 class _Checkpoint(pl.Callback):
@@ -163,7 +153,8 @@ class _Checkpoint(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
             self._save(trainer)
-        if time.monotonic() > self.end:
+        # all devices stop at the same step, or they would wait for each other
+        if self.end < math.inf and trainer.strategy.reduce_boolean_decision(time.monotonic() > self.end, all=False):
             trainer.should_stop = True
 
     def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
@@ -172,7 +163,8 @@ class _Checkpoint(pl.Callback):
     def _save(self, trainer: pl.Trainer) -> None:
         beside = self.path.with_suffix(".partial")
         trainer.save_checkpoint(beside)
-        beside.replace(self.path)
+        if trainer.is_global_zero:
+            beside.replace(self.path)
 
 
 def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | None, progress: bool) -> int:
@@ -183,7 +175,7 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
         network.load_state_dict(load_file(finished))
         return plan.steps
     folder.mkdir(parents=True, exist_ok=True)
-    start = torch.load(last, weights_only=True)["global_step"] if last.is_file() else 0
+    start = _reached(last)
     if isinstance(module, Restoration) and module.semantic and not start:
         module.class_weights.copy_(_class_weights(plan, len(module.class_weights)))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -192,24 +184,32 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
         trainer = pl.Trainer(
             max_steps=plan.steps,
             accelerator="auto",
-            devices=1,
+            devices=plan.options.devices,
+            # spawned processes hand the weights back, so that whatever comes after the training happens once
+            strategy="ddp_spawn" if plan.options.devices > 1 else "auto",
             precision="bf16-mixed" if _has_bf16() else "32-true",
             gradient_clip_val=plan.options.clip,
             logger=_loggers(folder, f"from-{start}"),
             log_every_n_steps=10,
-            callbacks=[_Checkpoint(last, plan.options.checkpoint, minutes), *([TQDMProgressBar()] if progress else [])],
+            callbacks=_callbacks(last, plan.options, minutes, progress=progress),
             enable_progress_bar=progress,
             enable_checkpointing=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(module, loader(plan, start), ckpt_path=str(last) if start else None, weights_only=True)
-    if trainer.global_step >= plan.steps:
+        trainer.fit(module, datamodule=Batched(plan, start), ckpt_path=str(last) if start else None, weights_only=True)
+    reached = _reached(last)  # the trainer itself does not know when its steps were made in other processes
+    if reached >= plan.steps:
         beside = finished.with_suffix(".partial")
         save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, beside)
         beside.replace(finished)
     network.cpu()
-    return trainer.global_step
+    return reached
+
+
+def _reached(checkpoint: Path) -> int:
+    """Steps done so far."""
+    return int(torch.load(checkpoint, weights_only=True)["global_step"]) if checkpoint.is_file() else 0
 
 
 def _loggers(folder: Path, version: str) -> list[Logger]:
@@ -220,8 +220,22 @@ def _loggers(folder: Path, version: str) -> list[Logger]:
     return loggers
 
 
-def _takes_prior(network: nn.Module) -> bool:
-    return isinstance(network, TdpCr) and network.options.prior
+def _callbacks(last: Path, options: TrainOptions, minutes: float | None, *, progress: bool) -> list[pl.Callback]:
+    # the checkpoint comes first: at the end of a leg it must see the weights before their mean takes their place
+    found: list[pl.Callback] = [_Checkpoint(last, options.checkpoint, minutes)]
+    if options.ema:
+        found.append(WeightAveraging(avg_fn=partial(_running_mean, options.ema)))
+    return [*found, TQDMProgressBar()] if progress else found
+
+
+def _running_mean(kept: float, mean: torch.Tensor, current: torch.Tensor, _: Any) -> torch.Tensor:
+    # not torch's own: its closure cannot be handed to spawned processes
+    return mean + (1 - kept) * (current - mean)
+
+
+def _inputs(network: nn.Module) -> tuple[str, ...]:
+    names: tuple[str, ...] = network.inputs  # type: ignore[assignment]
+    return names
 
 
 def _has_bf16() -> bool:

@@ -12,7 +12,8 @@ from sunbreak.bands import LEVELS
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, Quality
 from sunbreak.prior.estimators import is_wanted
-from sunbreak.train.scenes import SceneOptions, TrainingScene, training_scene
+from sunbreak.train.scenes import TrainingScene, training_scene
+from sunbreak.train.surfaces import SceneOptions
 
 Batch = dict[str, npt.NDArray[Any]]
 """Arrays by name, the number of the crop first."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -12,29 +12,49 @@ from torch import nn
 from sunbreak.train.options import TrainOptions
 
 
-def adamw(groups: Iterable[tuple[Iterable[nn.Parameter], float]], options: TrainOptions, steps: int) -> Any:
+class Group(NamedTuple):
+    """Weights that learn at one rate."""
+
+    weights: Iterable[nn.Parameter]
+    """The weights."""
+    factor: float = 1.0
+    """Of the options' rate."""
+
+
+def adamw(groups: Iterable[Group], options: TrainOptions, steps: int, *, undecayed: Collection[int] = ()) -> Any:
     """AdamW whose rate rises over the warm-up and falls along a cosine to a hundredth.
 
     Args:
-        groups: Weights, and the factor of their rate.
+        groups: What is trained.
         options: Rate, decay and warm-up.
         steps: Steps in all.
+        undecayed: `id` of weights that decay leaves alone, beside all vectors, scales and biases.
 
     Returns:
         What Lightning's `configure_optimizers` returns.
     """
+
+    def decays(weight: nn.Parameter) -> bool:
+        # a scale of (1, width, 1, 1) is a vector, too
+        return id(weight) not in undecayed and weight.numel() > max(weight.shape, default=1)
+
+    parts: list[dict[str, Any]] = []
+    for weights, factor in groups:
+        given, rate = list(weights), options.learning_rate * factor
+        parts += [
+            {"params": [weight for weight in given if decays(weight)], "lr": rate},
+            {"params": [weight for weight in given if not decays(weight)], "lr": rate, "weight_decay": 0.0},
+        ]
     optimizer = torch.optim.AdamW(
-        [{"params": list(weights), "lr": options.learning_rate * factor} for weights, factor in groups],
-        weight_decay=options.weight_decay,
-        betas=(0.9, 0.99),
+        [part for part in parts if part["params"]], weight_decay=options.weight_decay, betas=(0.9, 0.99)
     )
     warmup = min(options.warmup, max(steps // 10, 1))
 
-    def rate(step: int) -> float:
+    def share(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
         done = (step - warmup) / max(steps - warmup, 1)
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

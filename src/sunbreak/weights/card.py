@@ -24,7 +24,7 @@ class Architecture:
     """How the network is built before its weights are loaded."""
 
     network: str
-    """Name in `sunbreak.networks.NETWORKS`."""
+    """Name in `sunbreak.registry.NETWORKS`."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Settings of its builder."""
 

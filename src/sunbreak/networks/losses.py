@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sunbreak.legend import LAND_COVER_NODATA
+from sunbreak.legend import LAND_COVER_NODATA, Quality
 
 L1_SHARE: Final = 0.9
 """Share of the absolute error in the reconstruction loss; the rest is structure."""
@@ -55,6 +55,20 @@ def similarity(estimate: Tensor, truth: Tensor) -> Tensor:
     return luminance * (2 * both + _C2) / (var_e + var_t + _C2)
 
 
+def structure(estimate: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """1 - structural similarity.
+
+    Args:
+        estimate: (n, band, y, x), reflectance.
+        truth: Same shape.
+        weights: (n, band or 1, y, x).
+
+    Returns:
+        A number.
+    """
+    return weighted_mean(1 - similarity(estimate.float(), truth), weights)
+
+
 def reconstruction(estimate: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """0.9 x absolute error + 0.1 x (1 - structural similarity).
 
@@ -69,8 +83,68 @@ def reconstruction(estimate: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     Source: the weights are those of the TDP-CR authors' cloud removal code; the paper's are not public.
     """
     absolute = weighted_mean((estimate - truth).abs(), weights)
-    structure = weighted_mean(1 - similarity(estimate.float(), truth), weights)
-    return L1_SHARE * absolute + (1 - L1_SHARE) * structure
+    return L1_SHARE * absolute + (1 - L1_SHARE) * structure(estimate, truth, weights)
+
+
+def charbonnier(estimate: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """Absolute error, smooth at 0.
+
+    Args:
+        estimate: (n, band, y, x), reflectance.
+        truth: Same shape.
+        weights: (n, band or 1, y, x).
+
+    Returns:
+        A number.
+
+    Source: Charbonnier et al., Two deterministic half-quadratic regularization algorithms, ICIP 1994.
+    """
+    return weighted_mean(torch.sqrt((estimate - truth).square() + 1e-6), weights)
+
+
+def spectrum(estimate: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """1 - cosine of the spectral angle; the angle itself has no gradient where it is 0.
+
+    Args:
+        estimate: (n, band, y, x), reflectance; absent bands 0.
+        truth: Same shape.
+        weights: (n, 1, y, x).
+
+    Returns:
+        A number.
+    """
+    cosine = functional.cosine_similarity(estimate.float(), truth, dim=1, eps=1e-6)
+    return weighted_mean(1 - cosine[:, None], weights)
+
+
+def sharpness(estimate: Tensor, truth: Tensor, cloudy: Tensor, weights: Tensor) -> Tensor:
+    """Contrast: fine structure near to that of the truth, and far from that of the cloudy input, at three scales.
+
+    Args:
+        estimate: (n, band, y, x), reflectance.
+        truth: Same shape.
+        cloudy: Same shape, the input.
+        weights: (n, band, y, x), 0 where the input is clear: there it must not be kept away from.
+
+    Returns:
+        A number; 0 when nothing counts.
+
+    Source: the idea of contrastive regularisation is that of AECR-Net (arXiv:2104.09367), here on high-pass images of
+        all bands in place of features of a network trained on photographs.
+    """
+    parts = []
+    for size in (1, 2, 4):
+        weight = functional.avg_pool2d(weights, size)
+        fine = [_high_pass(functional.avg_pool2d(image.float(), size)) for image in (estimate, truth, cloudy)]
+        near = weighted_mean((fine[0] - fine[1]).abs(), weight)
+        # the way off the input is not to be lengthened for its own sake
+        far = weighted_mean((fine[0] - fine[2]).abs(), weight).detach()
+        parts.append(near / (far + 1e-3))
+    return torch.stack(parts).mean()
+
+
+def _high_pass(image: Tensor) -> Tensor:
+    return image - functional.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
 
 
 def likelihood(estimate: Tensor, log_variance: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
@@ -87,6 +161,23 @@ def likelihood(estimate: Tensor, log_variance: Tensor, truth: Tensor, weights: T
     """
     squared = (estimate.detach() - truth).square()
     return weighted_mean(0.5 * (squared * torch.exp(-log_variance) + log_variance), weights)
+
+
+def sky(scores: Tensor, quality: Tensor) -> Tensor:
+    """Cross entropy of the classes clear, thin cloud, thick cloud and shadow, looked at on every fourth pixel.
+
+    Args:
+        scores: (n, 4, y / 4, x / 4).
+        quality: (n, y, x), codes of `legend.Quality`.
+
+    Returns:
+        A number; 0 when nothing is known.
+    """
+    labels = quality[:, 2::4, 2::4]
+    labels = torch.where(labels == Quality.NODATA, LAND_COVER_NODATA, labels - Quality.CLEAR)
+    if bool((labels == LAND_COVER_NODATA).all()):
+        return scores.sum() * 0.0
+    return functional.cross_entropy(scores, labels, ignore_index=LAND_COVER_NODATA)
 
 
 def land_cover(scores: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from sunbreak.train import losses
+from sunbreak.networks import losses
 
 
 def pair():

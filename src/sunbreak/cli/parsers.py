@@ -1,0 +1,63 @@
+"""What the parsers of all verbs share."""
+
+from __future__ import annotations
+
+import dataclasses
+from argparse import Action
+from pathlib import Path
+from typing import Final
+
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
+
+from sunbreak.train.options import TrainOptions
+
+set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of settings stands under each of them
+
+SETTINGS: Final = {field.name for field in dataclasses.fields(TrainOptions)}
+"""Flags whose help is taken from the settings of a training."""
+
+
+class Help(DefaultHelpFormatter):
+    """Help texts as written, without Python types and defaults appended."""
+
+    def _get_help_string(self, action: Action) -> str:
+        # settings of a training are described in one place, so their defaults are not in the text
+        shown = f" ({action.default})" if action.dest in SETTINGS else ""
+        return (action.help or "") + shown
+
+
+def new_parser(summary: str) -> ArgumentParser:
+    """Begin the parser of a verb.
+
+    Args:
+        summary: What the verb does.
+
+    Returns:
+        The parser, with the options that all verbs have.
+    """
+    parser = ArgumentParser(description=summary, formatter_class=Help)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def add_out(parser: ArgumentParser, what: str) -> None:
+    """Add the options of a folder to write.
+
+    Args:
+        parser: Of a verb.
+        what: What the folder is.
+    """
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help=what)
+    parser.add_argument("--overwrite", action="store_true", help="replace what is already finished there")
+
+
+def listed(text: str | None) -> tuple[str, ...] | None:
+    """Take a list of the command line apart.
+
+    Args:
+        text: Names with commas between them.
+
+    Returns:
+        The names; None if none was given.
+    """
+    return None if text is None else tuple(part.strip() for part in text.split(","))

@@ -1,0 +1,86 @@
+"""Write a report to a folder, in every format."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sunbreak.errors import OptionError, OutputError, SunbreakWarning
+from sunbreak.metrics.evaluated import Evaluated
+from sunbreak.metrics.land_cover_report import LandCoverReport
+from sunbreak.metrics.plot import draw
+from sunbreak.metrics.report import Report
+
+FORMATS: Final[dict[str, Callable[[Evaluated], str]]] = {
+    "md": Evaluated.markdown,
+    "csv": Evaluated.csv,
+    "json": Evaluated.json,
+    "tex": Evaluated.latex,
+}
+"""Text formats, by the ending of the file."""
+NAME: Final = "report"
+"""Name of all files, before the ending."""
+
+
+def write_report(report: Report | LandCoverReport, folder: Path) -> list[Path]:
+    """Write a report as Markdown, CSV, JSON and LaTeX, and draw it.
+
+    Files of an earlier report in the folder are replaced. Without matplotlib, the picture is left out with a warning.
+
+    Args:
+        report: The report.
+        folder: The folder; made if it does not exist.
+
+    Returns:
+        The files: `report.md`, `report.csv`, `report.json`, `report.tex` and `report.png`.
+
+    Raises:
+        OptionError: The folder cannot be made; choose another one.
+        OutputError: Writing failed.
+    """
+    make_folder(folder)
+    files = [folder / f"{NAME}.{ending}" for ending in FORMATS]
+    for file, form in zip(files, FORMATS.values(), strict=True):
+        _write(file, partial(_text, form(report)))
+    picture = folder / f"{NAME}.png"
+    try:
+        _write(picture, partial(draw, report))
+    except OptionError as error:
+        picture.unlink(missing_ok=True)  # of an earlier report, which the other files no longer show
+        warnings.warn(f"{picture} is not there: {error}", SunbreakWarning, stacklevel=2)
+        return files
+    return [*files, picture]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for files, so that hours of work do not end with a folder that cannot be written to.
+
+    Args:
+        folder: The folder; nothing happens where it exists.
+
+    Raises:
+        OptionError: It cannot be made; choose another one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"{folder}: cannot be made ({error.strerror}); choose another -o/--out") from error
+
+
+def _write(file: Path, how: Callable[[Path], object]) -> None:
+    """Write under another name first, so that a file is whole or not there."""
+    unfinished = file.with_name(f".{file.name}.partial")
+    try:
+        how(unfinished)
+        unfinished.replace(file)
+    except OSError as error:
+        raise OutputError(f"{file}: writing failed ({error.strerror})") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,138 @@
+"""What a training draws its scenes from: the simulator, clear images under simulated clouds, and real pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final
+
+from sunbreak.data.kinds import FORMS, open_data
+from sunbreak.data.sample import SampleSet
+from sunbreak.data.spec import Spec, parse_spec
+from sunbreak.errors import OptionError
+from sunbreak.train.real_images import real_images
+
+LICENCES: Final = {"sen12ms-cr": "CC BY 4.0", "sen12ms-cr-ts": "CC BY 4.0"}
+"""Terms of the public data sets; of the others none is known that lets weights be given away."""
+PAIRED: Final = ("real", "series")
+"""`clouds=` of a collection whose samples are pairs of real dates."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where scenes come from; those that are not simulated take turns."""
+
+    simulated: bool = True
+    """Scenes of the package's simulator."""
+    collection: str | None = None
+    """Folder of a collection, whose clear images of the train split are laid under simulated clouds."""
+    pairs: tuple[str, ...] = ()
+    """Data SPECs whose cloudy and clear images are taken as they are, each with its split."""
+
+    @property
+    def real(self) -> tuple[str, ...]:
+        """The sources that are not simulated: pairs, and the collection as an empty text."""
+        return (*self.pairs, *(("",) if self.collection is not None else ()))
+
+    def labelled(self) -> Sources:
+        """The sources that come with land cover: the simulator, and pairs that it was joined to.
+
+        Returns:
+            Those; all where there are none.
+        """
+        mapped = tuple(spec for spec in self.pairs if parse_spec(spec, FORMS).options.get("land_cover"))
+        found = replace(self, collection=None, pairs=mapped)
+        return found if found.simulated or mapped else self
+
+    def describe(self, smallest: int, *, snowy: bool = False) -> dict[str, Any]:
+        """What a card says of them.
+
+        Args:
+            smallest: Smallest height and width of the collection's images.
+            snowy: As for `real_images`.
+
+        Returns:
+            `real_images`, `regions_seen`, `sources` and `splits`, ready for JSON.
+        """
+        images = real_images(self.collection, smallest, snowy=snowy) if self.collection is not None else ()
+        sets = [pair_set(spec) for spec in self.pairs]
+        told = [f"{one.spec.kind} ({LICENCES.get(one.spec.kind, 'see its terms of use')})" for one in sets]
+        return {
+            "real_images": len(images) + sum(map(len, sets)),
+            "regions_seen": sorted({image.region for image in images} | {name for one in sets for name in one.regions}),
+            "sources": sorted({f"{image.source} ({image.licence})" for image in images} | set(told)),
+            "splits": [{"data": one.spec.text, "split": one.split, "split_hash": one.split_hash} for one in sets],
+        }
+
+    def hashes(self) -> dict[str, Any]:
+        """What a run writes beside its settings, so that it is not gone on with on other data.
+
+        Returns:
+            Split hashes and regions of the pairs, ready for JSON; empty without pairs.
+        """
+        sets = [pair_set(spec) for spec in self.pairs]
+        regions = sorted({name for one in sets for name in one.regions})
+        return {"split_hashes": [one.split_hash for one in sets], "regions_seen": regions} if sets else {}
+
+    @property
+    def may_be_given_away(self) -> bool:
+        """Whether every source lets weights trained on it be given away."""
+        return all(parse_spec(spec, FORMS).kind in LICENCES for spec in self.pairs)
+
+
+def read_sources(data: Sequence[str]) -> Sources:
+    """Sort the data of a training.
+
+    Args:
+        data: Data SPECs: `simulated:`; `collection:PATH`, its clear images under simulated clouds, or its pairs with
+            `clouds=real` or `clouds=series`; any public data set of pairs. Without `split=` the train split is taken.
+
+    Returns:
+        The sources.
+
+    Raises:
+        OptionError: Nothing is given, a SPEC cannot be read, or is nothing to train on.
+
+    Example:
+        >>> read_sources(["simulated:"])
+        Sources(simulated=True, collection=None, pairs=())
+    """
+    specs = [parse_spec(text, FORMS) for text in data]
+    wrong = [spec.text for spec in specs if spec.kind == "scene"]
+    if wrong or not specs:
+        raise OptionError(f"data {wrong}: networks are trained on `simulated:`, `collection:PATH` or a public data set")
+    collections = [spec for spec in specs if spec.kind == "collection" and not _is_paired(spec)]
+    if len(collections) > 1:
+        raise OptionError(f"data {list(data)}: one collection under simulated clouds at most")
+    return Sources(
+        simulated=any(spec.kind == "simulated" for spec in specs),
+        collection=str(collections[0].path) if collections else None,
+        pairs=tuple(_with_split(spec) for spec in specs if spec.kind not in ("simulated", "collection")
+                    or _is_paired(spec)),
+    )  # fmt: skip
+
+
+def _is_paired(spec: Spec) -> bool:
+    return spec.kind == "collection" and "clouds" in spec.given and spec.options["clouds"] in PAIRED
+
+
+def _with_split(spec: Spec) -> str:
+    """The SPEC with its split spelt out: what is scored on by default is not to be trained on."""
+    return spec.text if "split" in spec.given else f"{spec.text},split=train"
+
+
+@lru_cache(maxsize=8)
+def pair_set(spec: str) -> SampleSet:
+    """The samples of a SPEC, listed once a process.
+
+    Args:
+        spec: Of `Sources.pairs`.
+
+    Returns:
+        The samples, without a mask where their files have none.
+
+    Raises:
+        OptionError: The SPEC selects nothing.
+    """
+    return open_data(spec)
