@@ -57,8 +57,9 @@ weights: $(VENV)/all
 	$(BIN)/sunbreak train tdp-cr-prior --data collection:$(SUNBREAK_DATA) -o $(RUNS)/real-only $(SHORT)
 	$(BIN)/sunbreak train tdp-cr-prior $(MIX) -o $(RUNS)/mixed $(SHORT)
 
-# Every network and ablation, on equal samples, three seeds each, and the tables of it: several nights of two cores, or legs
-# on a GPU (STUDY_FLAGS="--minutes 9"). Stopped at any moment, the same command goes on; several at a time share the work.
+# Every network and ablation, on equal samples, three seeds each, and the tables of it: several nights of two cores for the
+# networks within the budget of TDP-CR and the ablations; the heavy ones come last, for GPUs (STUDY_FLAGS="--minutes 9", again
+# and again). Stopped at any moment, the same command goes on; several at a time share the work.
 STUDY_STEPS ?= 20000
 STUDY_RUNS ?= $(RUNS)/study-$(STUDY_STEPS)
 study: $(VENV)/all

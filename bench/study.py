@@ -27,9 +27,10 @@ NARROW = {
     "uncrtaints": {"width": 16, "decoder_blocks": 2},
 }
 """What `smoke` trains, and at what size."""
-FULL = ("tdp-cr", "tdp-cr-prior", "ib-hfn-small", "naf-unet", "tdp-cr-large", "ib-hfn", "ib-hfn-large", "uncrtaints",
-        "dsen2-cr")  # fmt: skip
-"""What `full` trains, the cheapest first."""
+LIGHT = ("tdp-cr", "tdp-cr-prior", "ib-hfn-small", "naf-unet")
+"""What two cores can train, all of about one cost."""
+HEAVY = ("tdp-cr-large", "ib-hfn", "uncrtaints", "ib-hfn-large", "dsen2-cr")
+"""What `full` trains after everything else: 4 to 350 times as costly, a matter of GPUs."""
 SETTINGS = {"dsen2-cr": {"learning_rate": 2e-4}, "uncrtaints": {"learning_rate": 1e-3}}
 """Rates that networks without normalised residual branches can bear."""
 TDP_CR = {
@@ -48,7 +49,12 @@ IB_HFN = {
     "skip at 80 m only": {"multi_level": False},
     "static weights": {"scheduled": False},
     "beta 0": {"beta": 0.0},
+    "beta 1e-5": {"beta": 1e-5},
+    "beta 1e-3": {"beta": 1e-3},
     "beta 1e-2": {"beta": 1e-2},
+    "without structure": {"structure_weight": 0.0},
+    "without spectrum": {"spectrum_weight": 0.0},
+    "without sharpness": {"sharpness_weight": 0.0},
 }
 FREEZING = ("head", "decoder", "all")
 """What phase 2 trains; all three go on from one phase 1."""
@@ -73,14 +79,15 @@ class Run:
 
 
 def planned(given: argparse.Namespace) -> Iterator[Run]:
-    """All runs of the plan, the first seeds and the ablations before the other seeds."""
+    """All runs of the plan: first seeds, ablations, other seeds, and then what is costly."""
     narrow = NARROW if given.plan == "smoke" else {}
-    networks = tuple(NARROW) if given.plan == "smoke" else FULL
-    for seed in range(given.seeds):
-        for name in networks:
-            yield Run(f"{name}-s{seed}", name, seed, narrow.get(name, {}), SETTINGS.get(name, {}))
-        if seed == 0:
-            yield from _ablations(narrow, given.steps)
+    light, heavy = (tuple(NARROW), ()) if given.plan == "smoke" else (LIGHT, HEAVY)
+    for networks, ablations in ((light, True), (heavy, False)):
+        for seed in range(given.seeds):
+            for name in networks:
+                yield Run(f"{name}-s{seed}", name, seed, narrow.get(name, {}), SETTINGS.get(name, {}))
+            if seed == 0 and ablations:
+                yield from _ablations(narrow, given.steps)
 
 
 def _ablations(narrow: dict, steps: int) -> Iterator[Run]:
@@ -108,7 +115,10 @@ def command(run: Run, folder: Path, given: argparse.Namespace) -> list[str]:
     return [*parts, *(["--minutes", str(given.minutes)] if given.minutes else [])]
 
 
-def train(given: argparse.Namespace, runs: list[Run]) -> None:
+def train(given: argparse.Namespace, runs: list[Run]) -> list[str]:
+    """Train what is not finished; the names of those that failed."""
+    failed = []
+    given.runs.mkdir(parents=True, exist_ok=True)
     for run in runs:
         folder = given.runs / run.name
         if (folder / "model.json").is_file() or not any(text in run.name for text in given.only or [""]):
@@ -116,19 +126,27 @@ def train(given: argparse.Namespace, runs: list[Run]) -> None:
         if run.after and not (given.runs / run.after / "model.json").is_file():
             print(f"{run.name}: waits for {run.after}", flush=True)
             continue
-        given.runs.mkdir(parents=True, exist_ok=True)
         with (given.runs / f"{run.name}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue  # another process is at it
-            parts = command(run, folder, given)
-            if run.after and not folder.exists():
-                # phase 1 knows nothing of the settings of phase 2
-                subprocess.run([*parts, "--minutes", "0"], check=True, stdout=subprocess.DEVNULL)
-                shutil.copy(given.runs / run.after / "phase1" / "weights.safetensors", folder / "phase1")
             print(f"{run.name}: training", flush=True)
-            subprocess.run(parts, check=True)
+            if not _trained(run, folder, given):
+                failed.append(run.name)
+    return failed
+
+
+def _trained(run: Run, folder: Path, given: argparse.Namespace) -> bool:
+    parts = command(run, folder, given)
+    phase = folder / "phase1" / "weights.safetensors"
+    if run.after and not phase.is_file():
+        # phase 1 knows nothing of the settings of phase 2; a step of it makes the folder
+        if subprocess.run([*parts, "--minutes", "0"], stdout=subprocess.DEVNULL, check=False).returncode:
+            return False
+        shutil.copy(given.runs / run.after / "phase1" / phase.name, phase.with_suffix(".partial"))
+        phase.with_suffix(".partial").replace(phase)
+    return subprocess.run(parts, check=False).returncode == 0
 
 
 def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
@@ -149,7 +167,9 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="TEXT", help="runs whose name contains it; again for more")
     parser.add_argument("--minutes", type=float, metavar="N", help="of every run in this call")
     given = arguments(parser)
-    train(given, list(planned(given)))
+    failed = train(given, list(planned(given)))
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}; the same command tries them again")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from study import FREEZING, FULL, IB_HFN, NARROW, TDP_CR, arguments, planned
+from study import FREEZING, HEAVY, IB_HFN, LIGHT, NARROW, TDP_CR, arguments, planned
 
+from sunbreak._version import __version__
 from sunbreak.data import open_data
 from sunbreak.evaluation import EvaluationOptions, evaluate, evaluate_land_cover
 from sunbreak.registry import NETWORKS
+from sunbreak.weights import read_card
 
 SKIES = "collection:{root},split=test,clouds=simulated,seed=1"
 PAIRS = "collection:{root},split=test,min_cloud=0.02,max_cloud=0.97"
@@ -56,7 +58,9 @@ def scored(model: Path | None, wanted: list[Column]) -> dict[str, dict[str, floa
     """PSNR by row and column; of a run from the file beside it, if that was made on the same samples."""
     kept = None if model is None else model.with_suffix(".scores.json")
     hashes = {data: open_data(data).split_hash for data in {column.data for column in wanted}}
-    stamp = {"hashes": sorted(hashes.values()), "columns": [column.title for column in wanted]}
+    stamp = {"sunbreak": __version__, "hashes": sorted(hashes.values()), "columns": [column.title for column in wanted]}
+    if model is not None:
+        stamp["weights"] = read_card(model / "model.json").sha256["onnx"]
     if kept is not None and kept.is_file():
         found = json.loads(kept.read_text())
         if found["stamp"] == stamp:
@@ -70,7 +74,8 @@ def scored(model: Path | None, wanted: list[Column]) -> dict[str, dict[str, floa
             for column in wanted:
                 if column.data == data:
                     scores = report.summary(name, column.target, column.part).scores
-                    rows.setdefault(name, {})[column.title] = scores.psnr
+                    # the run by its own name, wherever the folder of runs may lie
+                    rows.setdefault(name if name in TRIVIAL else Path(name).name, {})[column.title] = scores.psnr
     if kept is not None:
         kept.write_text(json.dumps({"stamp": stamp, "rows": rows}, indent=1))
     return rows
@@ -104,7 +109,7 @@ class Study:
         folder = self.given.runs / name
         if not (folder / "model.json").is_file():
             return None
-        return scored(folder, self.columns)[str(folder)]
+        return scored(folder, self.columns)[name]
 
     def row(self, label: list[str], names: list[str]) -> list[str]:
         """A line over the seeds of a network."""
@@ -117,7 +122,7 @@ class Study:
 
     def networks(self) -> None:
         """Print the main table."""
-        names = FULL if self.given.plan == "full" else tuple(NARROW)
+        names = (*LIGHT, *HEAVY) if self.given.plan == "full" else tuple(NARROW)
         rows = [
             [name, "-", "-", "-", *(f"{self.trivial[name][column.title]:.2f}" for column in self.columns)]
             for name in TRIVIAL

@@ -135,6 +135,22 @@ def given(samples):
     return lambda spec, detector: SampleSet(Spec(spec, "made", "", {}, frozenset()), "made", entries)
 
 
+def test_two_names_of_one_place_are_one_in_places_groups_and_intervals(monkeypatch):
+    names = ["S12CR_T7", "S12CR_1970_139", *(f"S12CR_T{number}" for number in range(6))]
+    samples = [
+        dataclasses.replace(sample, region=region)
+        for sample, region in zip(open_data("simulated:n=8,size=64"), names, strict=True)
+    ]
+    monkeypatch.setattr(restoration, "open_data", given(samples))
+    report = run(by=("region",), regions=("all",))
+    assert report.places == 7
+    assert "8 patches in 7 regions" in report.text()
+    assert report.summary("cloudy", "raw", "all").interval is None  # 8 names, but 7 places
+    patches = {group.name: len(group.patches) for group in report.groups if group.by == "region"}
+    assert patches == {"ROIs1970_139": 2, **dict.fromkeys(names[2:], 1)}
+    assert report.split_hash == given(samples)("", None).split_hash
+
+
 def test_several_protocols_and_bands_run_the_models_once_and_score_as_alone():
     calls = []
 

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import json
 import math
+import os
 import re
 import sys
 
@@ -14,6 +15,7 @@ from sunbreak.data import Entry, SampleSet
 from sunbreak.data.spec import Spec
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.evaluation import EvaluationOptions, evaluate, write_report
+from sunbreak.evaluation.files import write_text
 from sunbreak.evaluation.seen import seen_regions
 
 DATA = "simulated:n=2,size=64,cover=0.5"
@@ -130,6 +132,56 @@ def test_regions_are_the_same_whichever_data_set_spells_them(tmp_path):
         seen_regions([model], data)
 
 
+@pytest.mark.parametrize("listed", ["ROIs1158_44", "S12CR_1970_139", "S12CR_T7", "S12CR_T4"])
+def test_whoever_saw_any_of_the_test_list_counts_as_having_seen_its_unnumbered_places(listed, tmp_path):
+    model = str(mapper(tmp_path / "mine.onnx", card={"training": {"regions_seen": [listed]}}))
+    data = samples("S12CR_T0", "S12CR_T8", "S12CR_1868_119", "S1F11_Spain")
+    assert seen_regions([model], data, allowed=True) == {model: ("S12CR_T0", "S12CR_T8")}
+    with pytest.raises(OptionError, match=r"2 of the 4 regions .*S12CR_T0, S12CR_T8.*--allow-seen"):
+        seen_regions([model], data)
+
+
+@pytest.mark.parametrize("listed", ["S12CR_1158_1", "S1F11_Spain", "ROIs1868_17"])
+def test_unnumbered_places_are_unseen_by_whoever_saw_none_of_the_test_list(listed, tmp_path):
+    model = str(mapper(tmp_path / "mine.onnx", card={"training": {"regions_seen": [listed]}}))
+    assert seen_regions([model], samples("S12CR_T0", "S12CR_T7", "S12CR_1868_119")) == {}
+
+
+def test_a_place_under_two_names_is_seen_once(tmp_path):
+    model = str(mapper(tmp_path / "mine.onnx", card={"training": {"regions_seen": ["fall/s1_139"]}}))
+    data = samples("S12CR_T7", "S12CR_1970_139", "S12CR_1868_119")
+    assert seen_regions([model], data, allowed=True) == {model: ("ROIs1970_139",)}
+    with pytest.raises(OptionError, match="1 of the 2 regions"):
+        seen_regions([model], data)
+
+
+def test_json_takes_the_place_of_an_earlier_report_at_once(tmp_path, capsys):
+    call = ["evaluate", "--data", "simulated:n=1,size=64", "--parts", "all", "--json"]
+    file, earlier = tmp_path / "scores.json", tmp_path / "earlier.json"
+    file.write_text("earlier")
+    earlier.hardlink_to(file)
+    assert main([*call, str(file)]) == 0
+    assert earlier.read_text() == "earlier"
+    assert json.loads(file.read_text())["split"]
+    assert {path.name for path in tmp_path.iterdir()} == {"scores.json", "earlier.json"}
+    capsys.readouterr()
+    (tmp_path / "folder").mkdir()
+    assert main([*call, str(tmp_path / "folder")]) != 0
+    assert "folder: writing failed" in capsys.readouterr().err
+
+
+def test_a_link_and_a_pipe_stay_what_they_are(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_text(tmp_path / "link", "text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "text"
+    os.mkfifo(tmp_path / "pipe")
+    with os.fdopen(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)) as pipe:
+        write_text(tmp_path / "pipe", "text")
+        assert pipe.read() == "text"
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_the_command_refuses_seen_regions_until_told_to_stamp_them(tmp_path, capsys):
     model = mapper(tmp_path / "mine.onnx", card={"training": {"regions_seen": ["scene-0", "scene-7"]}})
     call = ["evaluate", str(model), "--data", "simulated:n=1,size=64", "-o", str(tmp_path / "out")]
@@ -166,3 +218,11 @@ def test_numbers_that_are_not_defined_are_left_open(folder):
     rows = [row for row in csv.DictReader(read(folder, "csv").splitlines()) if row["protocol"] == "hpncr"]
     assert {row["rmse"] for row in rows} == {""}
     assert not any(math.isnan(float(value)) for row in rows for value in (row["psnr"], row["mae"]) if value)
+
+
+def test_a_card_that_does_not_say_what_was_seen_is_remarked_on(tmp_path):
+    silent = mapper(tmp_path / "silent.onnx", card={})
+    told = mapper(tmp_path / "told.onnx", card={"training": {"regions_seen": []}})
+    notes = evaluate([str(silent), str(told)], "simulated:n=1,size=64").notes
+    assert [note for note in notes if "does not say what regions" in note and str(silent) in note]
+    assert not [note for note in notes if str(told) in note]

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import functools
 import json
 
@@ -6,10 +7,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from model_files import mapper
+from model_files import mapper, node, save
+from public_layouts import write_sen12ms_cr
 from restorers import painter
 from sunbreak.cli import main
-from sunbreak.data import open_data
+from sunbreak.data import Entry, SampleSet, open_data
+from sunbreak.data.spec import Spec
 from sunbreak.errors import OptionError
 from sunbreak.evaluation import EvaluationOptions, evaluate_land_cover, write_report
 from sunbreak.legend import LAND_COVER_LEGEND
@@ -18,6 +21,11 @@ from sunbreak.metrics.land_cover_report import MAJORITY
 from sunbreak.simulate import SceneSpec, write_scene
 
 DATA = "simulated:n=3,size=64,cover=0.5"
+
+
+def copier(path):
+    """A network that gives back its prior and maps nothing."""
+    return save(path, [node("Identity", ["prior"], ["reflectance"])], [("prior", 13)])
 
 
 @functools.cache
@@ -80,6 +88,19 @@ def test_by_region_and_by_cover_and_intervals():
     assert by_region[0]["accuracy_interval_95"] is None
 
 
+def test_two_names_of_one_place_are_one(monkeypatch):
+    samples = [
+        dataclasses.replace(sample, region=region)
+        for sample, region in zip(open_data(DATA), ["S12CR_T7", "S12CR_1970_139", "S12CR_T1"], strict=True)
+    ]
+    entries = tuple(Entry(sample.name, sample.region, lambda sample=sample: sample) for sample in samples)
+    made = SampleSet(Spec(DATA, "made", "", {}, frozenset()), "made", entries)
+    monkeypatch.setattr("sunbreak.evaluation.land_cover.open_data", lambda data, detector: made)
+    report = run(by=("region",), regions=("all",))
+    pixels = {one["group"]: one["pixels"] for one in report.records() if one["by"] == "region"}
+    assert pixels == {"ROIs1970_139": 2 * 64 * 64, "S12CR_T1": 64 * 64}
+
+
 def test_what_a_model_cannot_map_counts_as_wrong_and_is_noted():
     report = run(["mine", "other"], restorer=painter(truths(), fails=("mine",)))
     assert record(report)["accuracy"] == 0
@@ -88,12 +109,26 @@ def test_what_a_model_cannot_map_counts_as_wrong_and_is_noted():
     assert record(report, MAJORITY)["accuracy"] > 0  # the floor is of the truth, whoever failed
 
 
-def test_models_and_data_without_land_cover_are_refused(monkeypatch):
+def test_data_without_land_cover_are_refused(tmp_path):
+    write_sen12ms_cr(tmp_path, [(1158, 31, 7)])
+    with pytest.raises(OptionError, match=r"sample \S*31_p7 has no land cover to score against; choose other data"):
+        run(data=f"sen12ms-cr:{tmp_path}")
+
+
+def test_a_restorer_without_land_cover_is_refused():
     no_map = xr.Dataset({"reflectance": ("x", [0.0])})
     with pytest.raises(OptionError, match="mine: maps no land cover"):
         run(restorer=lambda scene, model: no_map)
-    with pytest.raises(OptionError, match="scene-prior maps no land cover"):
-        evaluate_land_cover(["scene-prior"], DATA)
+
+
+@pytest.mark.parametrize("model", ["scene-prior", "cloudy", "FILE", "cloud-mask"])
+def test_models_without_land_cover_are_refused_before_the_first_sample(model, tmp_path, monkeypatch, capsys):
+    model = str(copier(tmp_path / "plain.onnx")) if model == "FILE" else model
+    monkeypatch.setattr("sunbreak.evaluation.land_cover.prepare", None)  # for the first sample
+    assert main(["evaluate", "tdp-cr-prior", model, "--data", DATA, "--task", "landcover"]) == 2
+    told = capsys.readouterr().err
+    assert f"{model}: maps no land cover; of the shipped models (`sunbreak models`), tdp-cr-prior" in told
+    assert "--everywhere" not in told
 
 
 def test_a_simulated_folder_has_land_cover(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from sunbreak import weights
 from sunbreak.errors import OptionError
 from sunbreak.registry import NETWORKS
+from sunbreak.terminal import aligned
 from sunbreak.weights import Card
 
 SCENE_PRIOR: Final = "scene-prior"
@@ -136,14 +136,14 @@ def locate(model: str | Path) -> Path | None:
     )
 
 
-def regions_seen(model: str | Path) -> frozenset[str]:
+def regions_seen(model: str | Path) -> frozenset[str] | None:
     """Regions that a model was trained on.
 
     Args:
         model: As for `locate`, or a baseline.
 
     Returns:
-        Their names, as the card lists them; empty where nothing was learnt.
+        Their names, as the card lists them; empty where nothing was learnt; None where its card does not say.
 
     Raises:
         OptionError: There is no such model, or its card is damaged.
@@ -153,7 +153,43 @@ def regions_seen(model: str | Path) -> frozenset[str]:
         return frozenset()
     training = weights.read_card(path.with_suffix(".json")).content().get("training")
     seen = training.get("regions_seen") if isinstance(training, dict) else None
-    return frozenset(map(str, seen)) if isinstance(seen, list) else frozenset()
+    return frozenset(map(str, seen)) if isinstance(seen, list) else None
+
+
+def mapping_land_cover() -> tuple[str, ...]:
+    """The shipped models that map land cover.
+
+    Returns:
+        Their names.
+
+    Raises:
+        OptionError: A shipped card is damaged.
+
+    Example:
+        >>> "tdp-cr-prior" in mapping_land_cover()
+        True
+    """
+    return tuple(name for name, entry in restorers().items() if entry.card is not None and entry.card.land_cover)
+
+
+def maps_land_cover(model: str | Path) -> bool:
+    """Whether a model maps land cover beside restoring.
+
+    Args:
+        model: As for `locate`, or a baseline.
+
+    Returns:
+        True if its card lists the classes that it maps.
+
+    Raises:
+        OptionError: There is no such model, or its card is damaged.
+
+    Example:
+        >>> maps_land_cover("tdp-cr-prior"), maps_land_cover("scene-prior")
+        (True, False)
+    """
+    path = None if str(model) in BASELINES else locate(model)
+    return path is not None and bool(weights.read_card(path.with_suffix(".json")).land_cover)
 
 
 def describe(model: str | Path) -> str:
@@ -202,11 +238,9 @@ def table() -> str:
         )
         for entry in entries
     ]
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = [_line(row, widths) for row in (head, *rows)]
     return "\n".join(
         [
-            *lines,
+            *aligned((head, *rows), numbers=(1, 2)),
             "",
             "* the default. GMACs: thousand million multiply-accumulates of convolutions and linear layers on a patch",
             "of 256 x 256 (a multiplication and an addition count as one; FLOPs are twice as many).",
@@ -217,12 +251,3 @@ def table() -> str:
 
 def _size(entry: ModelEntry) -> str:
     return f"{entry.parameters or 0:,} parameters, {entry.gmacs} GMACs at 256 x 256"
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    """A row with numbers to the right."""
-    cells = [
-        text.rjust(width) if column in (1, 2) else text.ljust(width)
-        for column, (text, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  ".join(cells).rstrip()

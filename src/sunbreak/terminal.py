@@ -1,14 +1,35 @@
-"""What users see on the error stream: our own lines, and nothing that libraries print by themselves."""
+"""What users see: tables in straight columns, and our own lines on the error stream instead of those of libraries."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TextIO
 
 from sunbreak.errors import SunbreakWarning
+
+
+def aligned(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> Iterator[str]:
+    """Lay out the rows of a table in straight columns.
+
+    Args:
+        rows: The cells of each row, all rows of one length, the head among them.
+        numbers: Columns that stand to the right, by position; words stand to the left.
+
+    Yields:
+        One line a row, without spaces at its end.
+
+    Example:
+        >>> list(aligned([["model", "n"], ["cloudy", "12"], ["mine", "7"]], numbers=[1]))
+        ['model    n', 'cloudy  12', 'mine     7']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = (cell.rjust(width) if at in numbers else cell.ljust(width) for at, (cell, width) in enumerate(cells))
+        yield "  ".join(padded).rstrip()
 
 
 def show_warning(

@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from conftest import l1c_dn, radar_db
 from public_layouts import sen12ms_path, write_sen12ms_cr, write_tiff
+from sunbreak.data import completeness
 from sunbreak.data.check import check, kind_of
 from sunbreak.errors import OptionError
 
@@ -38,9 +41,53 @@ def test_a_sound_data_set_has_no_problems_and_is_counted(root):
     assert (report.files, report.samples, report.looked_at, report.regions) == (6, 2, 2, 2)
     assert report.nbytes == sum(path.stat().st_size for path in root.rglob("*.tif"))
     text = report.text()
-    assert "nothing is wrong" in text
+    assert text.endswith("nothing is wrong with the 2 patches that are here")
     assert "2 of 2 looked at, in 2 regions" in text
     assert "the reader adds 0 to the DN of 2 regions" in text
+
+
+def test_a_part_of_the_data_set_is_told_by_region_and_no_problem(root):
+    report = check(str(root))
+    part = report.completeness
+    assert (part.found, part.expected, part.whole) == (2, 122_218, False)
+    assert [(one.region, one.found, one.expected) for one in part.incomplete] == [
+        ("ROIs1158_31", 1, 784),
+        ("ROIs1970_139", 1, 784),
+    ]
+    assert len(part.absent) == 173
+    text = report.text()
+    assert "holds    2 of 122,218 patches\n" in text
+    assert "ROIs1158_31: 1 of 784 patches" in text
+    assert "173 of 175 regions are not here: ROIs1158_1, " in text
+    assert max(map(len, text.splitlines()[1:])) <= 120
+
+
+def test_patches_count_in_the_split_that_is_asked_for_also_those_that_n_leaves_out(root):
+    triplet(root, (1158, 31, 6))
+    for options in ("split=test", "split=test,n=1,seed=3"):
+        report = check(f"sen12ms-cr:{root},{options}")
+        part = report.completeness
+        assert (part.found, part.expected, part.regions, len(part.absent)) == (3, 7899, 10, 8)
+    assert report.text().endswith("nothing is wrong with the 1 sample looked at")
+    assert len(check(f"sen12ms-cr:{root},split=never-leaked").completeness.absent) == 3
+
+
+def test_a_whole_region_is_not_listed_and_nothing_more_is_said_of_a_whole_data_set(root, monkeypatch):
+    counts = {split: {} for split in ("train", "val")} | {"test": {"ROIs1970_139": 1, "ROIs1158_31": 1}}
+    lists = completeness.read_splits("sen12ms-cr")
+    monkeypatch.setattr(completeness, "read_splits", lambda name: dataclasses.replace(lists, regions=counts))
+    report = check(str(root))
+    assert report.completeness.whole
+    assert "holds    2 of 2 patches: complete" in report.text()
+    assert report.text().endswith("nothing is wrong")
+    counts["test"]["ROIs1158_31"] = 2
+    assert [one.region for one in check(str(root)).completeness.incomplete] == ["ROIs1158_31"]
+
+
+def test_data_that_nobody_counted_are_not_held_against_anything():
+    report = check("simulated:n=1,size=64")
+    assert report.completeness is None
+    assert report.text().endswith("nothing is wrong")
 
 
 def test_the_ranges_are_those_of_the_values(tmp_path):

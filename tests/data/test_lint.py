@@ -1,10 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from public_layouts import write_sen12ms_cr, write_sen12ms_cr_table
+from public_layouts import write_sen12ms_cr, write_sen12ms_cr_table, write_tiff
 from sunbreak.data.lint import lint
 from sunbreak.data.listing import overlap, patches_in, read_listing
 from sunbreak.errors import OptionError
@@ -160,13 +161,58 @@ def test_a_region_that_is_listed_whole_stands_for_all_its_patches(tmp_path):
 def test_folders_and_data_can_be_compared_with_lists(tmp_path):
     root = write_sen12ms_cr(tmp_path / "data", [(1970, 139, 839), (1158, 31, 5)])
     test = written(tmp_path, "test.txt", ["ROIs1970_fall_139_p840"])
-    for data in (str(root), f"sen12ms-cr:{root}"):
+    for data in (str(root), f"sen12ms-cr:{root},split=test"):
         report = lint(data, test)
         assert report.shared_regions == ("ROIs1970_139",)
         assert (report.shared_patches, report.overlapping) == (0, 1)
     flat = write_sen12ms_cr(tmp_path / "flat", [(1970, 139, 839)], layout="flat")
     write_sen12ms_cr_table(flat, [(1970, 139, 839)])
     assert lint(str(flat / "data.csv"), f"sen12ms-cr:{flat}").shared_patches == 1
+
+
+def test_data_to_train_on_are_the_train_split_and_data_to_test_on_the_test_split(tmp_path):
+    # fall 1 is trained on, fall 139 tested on
+    root = write_sen12ms_cr(tmp_path, [(1970, 1, 4), (1970, 139, 839)], size=4)
+    report = lint(f"sen12ms-cr:{root}", f"sen12ms-cr:{root}")
+    assert (report.train.regions, report.test.regions) == (("ROIs1970_1",), ("ROIs1970_139",))
+    assert report.train.name == f"sen12ms-cr:{root},split=train"
+    assert not report.shared
+    leaky = lint(f"sen12ms-cr:{root},split=legacy-leaky-train", f"sen12ms-cr:{root}")
+    assert leaky.shared_regions == ("ROIs1970_139",)
+
+
+def collection(folder, **splits):
+    """A collection with one clear image, of no content, a region."""
+    lines = ["path,sample_id,region_id,split,role,level,bands,units,dn_offset,quality"]
+    lines += [f"{name}.tif,{name},{name},{split},s2_clear,L1C,B02,DN,0," for name, split in splits.items()]
+    folder.mkdir()
+    return written(folder, "manifest.csv", lines) and folder
+
+
+def test_a_collection_to_train_on_is_its_clear_images_under_simulated_clouds(tmp_path):
+    folder = collection(tmp_path / "mine", a="train", b="train", c="test")
+    test = written(tmp_path, "test.txt", ["ROIs1970_fall_1_p4.tif"])
+    for options in ("", ",split=train", ",clouds=simulated", ",clouds=simulated,split=train"):
+        assert lint(f"collection:{folder}{options}", test).train.regions == ("a", "b")
+    simulated = lint(f"collection:{folder}", f"collection:{folder},clouds=simulated,radar=any")
+    assert simulated.shared_regions == ("a", "b")
+    with pytest.raises(OptionError, match="its split val holds no clear image"):
+        lint(f"collection:{folder},split=val", test)
+
+
+def test_pairs_of_a_collection_to_train_on_are_those_of_its_train_split(tmp_path):
+    lines = ["path,sample_id,region_id,split,role,level,bands,units,dn_offset,quality"]
+    for name, split in (("a", "train"), ("c", "test")):
+        lines += [
+            f"{name}_{role}.tif,{name},{name},{split},{role},L1C,B02,DN,0,"
+            for role in ("s2_clear", "s2_cloudy", "mask", "s1")
+        ]
+        for role in ("s2_clear", "s2_cloudy", "mask"):
+            write_tiff(tmp_path / f"{name}_{role}.tif", np.ones((1, 4, 4), "uint8"))
+    written(tmp_path, "manifest.csv", lines)
+    pairs = f"collection:{tmp_path},clouds=real"
+    report = lint(pairs, pairs)
+    assert (report.train.regions, report.test.regions) == (("a",), ("c",))
 
 
 def test_simulated_scenes_are_told_apart_by_their_names():

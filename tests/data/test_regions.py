@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunbreak.data import open_data
 from sunbreak.data.manifest import read_manifest
 from sunbreak.data.regions import SEASONS, canonical
 from sunbreak.data.splits import read_splits
@@ -43,6 +44,25 @@ def test_different_regions_keep_different_names(one, other, spelling):
 )
 def test_other_names_are_left_alone(name):
     assert canonical(name) == name
+
+
+def test_two_names_of_one_place_are_one():
+    assert canonical("S12CR_T7") == canonical("S12CR_1970_139") == "ROIs1970_139"
+    assert canonical("ROIs1970_139") in read_splits("sen12ms-cr").regions["test"]
+
+
+@pytest.mark.parametrize(
+    ("options", "split_hash"),
+    [
+        ("split=test,min_cloud=0.02,max_cloud=0.97", "3e9484878556"),
+        ("split=test", "4f5ff645a841"),
+        ("split=test,clouds=simulated,draws=2,seed=1", "5961b5428e7b"),
+    ],
+)
+def test_split_hashes_of_the_real_collection_cover_the_names_of_its_manifest(collection, options, split_hash):
+    samples = open_data(f"collection:{collection},{options}")
+    assert "S12CR_T7" in samples.regions
+    assert samples.split_hash == split_hash
 
 
 def test_leading_zeros_name_no_other_region():

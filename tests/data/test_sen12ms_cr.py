@@ -218,12 +218,13 @@ def test_detector_sets_the_quality(tmp_path):
 @pytest.mark.parametrize(
     ("part", "array", "words"),
     [
-        ("s2_cloudy", np.ones((12, 16, 16), "uint16"), "12 bands of uint16, expected 13 bands of uint16"),
-        ("s2", np.ones((1, 16, 16), "uint8"), "1 bands of uint8, expected 13 bands of uint16"),
-        ("s2", np.ones((13, 16, 16), "float32"), "13 bands of float32, expected 13 bands of uint16"),
-        ("s2", np.ones((13, 16, 16), "uint8"), "13 bands of uint8, expected 13 bands of uint16"),
-        ("s1", np.ones((1, 16, 16), "float32"), "1 bands of float32, expected 2 bands of float32"),
-        ("s1", np.ones((2, 16, 16), "int16"), "2 bands of int16, expected 2 bands of float32"),
+        ("s2_cloudy", np.ones((12, 16, 16), "uint16"), "12 bands of uint16; expected an optical image (13 bands of"),
+        ("s2", np.ones((1, 16, 16), "uint8"), "1 band of uint8, which seems to be a land cover map; expected an opti"),
+        ("s2", np.ones((13, 16, 16), "float32"), "13 bands of float32; expected an optical image (13 bands of uint16)"),
+        ("s2", np.ones((13, 16, 16), "uint8"), "13 bands of uint8; expected an optical image (13 bands of uint16)"),
+        ("s2", np.ones((2, 16, 16), "float32"), "2 bands of float32, which seems to be a radar image; expected an opt"),
+        ("s1", np.ones((1, 16, 16), "float32"), "1 band of float32, which seems to be a cloud mask; expected a radar"),
+        ("s1", np.ones((2, 16, 16), "int16"), "2 bands of int16; expected a radar image (2 bands of float32)"),
     ],
 )
 def test_files_of_another_kind_are_refused_by_name(tmp_path, part, array, words):
@@ -233,6 +234,17 @@ def test_files_of_another_kind_are_refused_by_name(tmp_path, part, array, words)
         list(open_data(f"sen12ms-cr:{tmp_path}"))
     assert str(caught.value).startswith(str(path))
     assert words in str(caught.value)
+
+
+def test_copies_with_signed_or_longer_numbers_are_read_as_well(tmp_path):
+    write_sen12ms_cr(tmp_path, [PATCH])
+    (published,) = open_data(f"sen12ms-cr:{tmp_path}")
+    for part, dtype in (("s2", "int16"), ("s2_cloudy", "int16"), ("s1", "float64")):
+        write_tiff(sen12ms_path(tmp_path, *PATCH, part), sen12ms_cr_arrays(PATCH)[part].astype(dtype))
+    (copied,) = open_data(f"sen12ms-cr:{tmp_path}")
+    assert copied.encoding["dtype"] == "int16"
+    for name in ("cloudy", "clear", "radar"):
+        assert np.array_equal(getattr(copied, name), getattr(published, name))
 
 
 def test_sizes_must_agree_within_a_sample(tmp_path):

@@ -75,7 +75,9 @@ def test_check_reports_a_sound_data_set(data, root):
         code, out, errors = data("check", argument)
         assert (code, errors) == (0, [])
         assert "files    9 read" in out
-        assert "nothing is wrong" in out
+        assert "holds    3 of 122,218 patches" in out
+        assert "ROIs1158_31: 1 of 784 patches" in out
+        assert out.endswith("\nnothing is wrong with the 3 patches that are here\n")
 
 
 def test_check_names_what_is_missing_or_broken_and_fails(data, root):
@@ -115,6 +117,11 @@ def test_lint_compares_somebodys_files(data, root, tmp_path):
     code, out, _ = data("lint", listing, f"sen12ms-cr:{root}")
     assert code == 1
     assert "ROIs1970_139" in out
+    # the same folder as training data: what `sunbreak train` would take of it, not what is scored on
+    code, out, _ = data("lint", f"sen12ms-cr:{root}", f"sen12ms-cr:{root}")
+    assert code == 0
+    assert f"train     sen12ms-cr:{root},split=train: 1 regions, 1 patches" in out
+    assert f"test      sen12ms-cr:{root}: 2 regions, 2 patches" in out
     listing.write_text("nothing here\n")
     code, _, errors = data("lint", listing, f"sen12ms-cr:{root}")
     assert code == 2

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak.cli.parsers import new_parser
 from sunbreak.errors import OptionError, SunbreakError
+from sunbreak.terminal import aligned
 
 if TYPE_CHECKING:
     from sunbreak.data.splits import Splits
@@ -122,7 +123,7 @@ def _published_splits(name: str) -> Iterator[str]:
     yield from _wrapped(f"{name}: {splits.source}")
     yield ""
     rows = [[split, f"{len(regions):,}", _number(splits.count(split))] for split, regions in splits.regions.items()]
-    yield from _table([["split", "regions", "patches"], *rows])
+    yield from aligned([["split", "regions", "patches"], *rows], numbers=(1, 2))
     notes = list(_what_it_holds(splits))
     if notes:
         yield from ["", *notes]
@@ -174,7 +175,7 @@ def _splits_of_data(text: str) -> Iterator[str]:
         regions[samples.split] = Counter(entry.region for entry in samples.entries)
     if not regions:
         raise OptionError(empty)
-    yield from [text, "", *_table(rows)]
+    yield from [text, "", *aligned(rows, numbers=(1, 2))]
     for split, counts in regions.items():
         yield from _regions(split, counts)
 
@@ -201,14 +202,3 @@ def _sum(counts: Iterator[int | None]) -> int | None:
 
 def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Words to the left, numbers to the right."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if 0 < at < 3 else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()

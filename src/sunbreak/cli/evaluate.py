@@ -46,7 +46,7 @@ def run_evaluate(given: Namespace) -> None:
         given: What the parser has found.
     """
     from sunbreak.evaluation import EvaluationOptions, evaluate, evaluate_land_cover, write_report
-    from sunbreak.evaluation.files import make_folder
+    from sunbreak.evaluation.files import make_folder, write_text
     from sunbreak.metrics.land_cover_report import LandCoverReport
     from sunbreak.metrics.report import Report
 
@@ -74,6 +74,6 @@ def run_evaluate(given: Namespace) -> None:
         )
     print(report.text())
     if given.json is not None:
-        given.json.write_text(report.json(), encoding="utf-8")
+        write_text(given.json, report.json())
     if given.out is not None:
         print("\nwritten: " + ", ".join(map(str, write_report(report, given.out))))

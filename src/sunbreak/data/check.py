@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from tqdm import tqdm
 
+from sunbreak.data.completeness import Completeness, completeness
 from sunbreak.data.kinds import KINDS, open_data
 from sunbreak.data.manifest import MANIFEST, read_manifest
 from sunbreak.data.ranges import Floor, Range, Survey
@@ -19,6 +20,7 @@ from sunbreak.data.sample import Entry, SampleSet
 from sunbreak.data.spec import Spec, parse_spec
 from sunbreak.errors import OptionError, RasterError, SunbreakError
 from sunbreak.rasters.raster import RasterFile
+from sunbreak.terminal import aligned
 
 STRIP: Final = 512
 """Rows read at a time while a file is only tested."""
@@ -64,6 +66,8 @@ class CheckReport:
     """Regions of the SPEC."""
     left_out: tuple[tuple[str, int], ...]
     """Reasons for which something is no sample, and how often; of a collection, which lists other files too."""
+    completeness: Completeness | None
+    """How much of the published data set is there; None where nobody counted it."""
     ranges: tuple[Range, ...]
     """Values by sort of image and band."""
     floors: tuple[Floor, ...]
@@ -120,6 +124,7 @@ def check(spec: str, *, n: int = 0, progress: bool = False) -> CheckReport:
         looked_at=looked_at,
         regions=len({entry.region for entry in entries}),
         left_out=_left_out(samples),
+        completeness=completeness(samples) if samples is not None else None,
         ranges=survey.ranges(),
         floors=survey.floors(),
         problems=tuple(problems),
@@ -260,6 +265,8 @@ def _lines(report: CheckReport) -> Iterator[str]:
     yield f"samples  {report.looked_at:,} of {report.samples:,} looked at, in {report.regions:,} regions"
     for reason, count in report.left_out:
         yield f"         {count:,} left out: {reason}"
+    if report.completeness is not None:
+        yield from report.completeness.lines()
     if report.ranges:
         yield ""
         yield from _table(report.ranges)
@@ -267,8 +274,18 @@ def _lines(report: CheckReport) -> Iterator[str]:
     yield from _offsets(report.floors)
     yield ""
     count = len(report.problems)
-    yield f"{count:,} problem{'s' * (count > 1)}" if count else "nothing is wrong"
+    yield f"{count:,} problem{'s' * (count > 1)}" if count else f"nothing is wrong{_with_what(report)}"
     yield from (f"  {one.where}: {one.what}" for one in report.problems)
+
+
+def _with_what(report: CheckReport) -> str:
+    """What the good news is limited to."""
+    part, looked_at = report.completeness, report.looked_at
+    if looked_at < max(report.samples, part.found if part is not None else 0):
+        return f" with the {looked_at:,} sample{'s' * (looked_at > 1)} looked at"
+    if part is not None and not part.whole:
+        return f" with the {looked_at:,} patch{'es' * (looked_at > 1)} that {'are' if looked_at > 1 else 'is'} here"
+    return ""
 
 
 def _table(ranges: Sequence[Range]) -> Iterator[str]:
@@ -277,13 +294,7 @@ def _table(ranges: Sequence[Range]) -> Iterator[str]:
         digits = 1 if one.image == "radar" else 4
         values = [f"{value:.{digits}f}" for value in (one.low, one.median, one.high)]
         rows.append([one.image, one.band, *values, f"{100 * one.missing:.1f} %"])
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at < 2 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from aligned(rows, numbers=(2, 3, 4, 5))
 
 
 def _offsets(floors: Sequence[Floor]) -> Iterator[str]:

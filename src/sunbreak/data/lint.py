@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
 from sunbreak.data.listing import Listing, Patch, read_listing
 from sunbreak.errors import OptionError
+from sunbreak.terminal import aligned
 
 Matching = Literal["exact", "substring"]
 """How the training code picks regions: by equal names, or wherever a name of its list stands inside another name."""
@@ -72,8 +73,9 @@ def lint(train: str, test: str, *, matching: Matching = "exact") -> LintReport:
     """Look for ground that is both in a training and in a test list.
 
     Args:
-        train: A list file, a folder, a data SPEC, or NAME/SPLIT, see `listing.read_listing`.
-        test: Likewise.
+        train: A list file, a folder, a data SPEC, or NAME/SPLIT, see `listing.read_listing`. A SPEC without a split
+            means what `sunbreak train` would take of it: the train split.
+        test: Likewise; a SPEC without a split means what `sunbreak evaluate` would take of it.
         matching: `substring` if the training code takes every region whose path contains an entry of its list; that
             concerns entries that name a whole region.
 
@@ -92,7 +94,7 @@ def lint(train: str, test: str, *, matching: Matching = "exact") -> LintReport:
     """
     if matching not in MATCHINGS:
         raise OptionError(f"matching {matching!r} is unknown; choose from {', '.join(MATCHINGS)}")
-    lists = read_listing(train), read_listing(test)
+    lists = read_listing(train, training=True), read_listing(test)
     return LintReport(*lists, matching, tuple(_shared(*lists, matching)))
 
 
@@ -141,7 +143,7 @@ def _lines(report: LintReport) -> Iterator[str]:
         if len(report.shared) > 1:
             total = sum(one.patches or 0 for one in report.shared)
             table.append(["all", "", *map(_number, (total, report.shared_patches, report.overlapping))])
-        yield from _aligned(table)
+        yield from aligned(table, numbers=(2, 3, 4))
         if any(None in one for one in report.shared):
             yield "?: the region is listed without its patches, and how many it has is not known; sums leave it out"
     for role, listing in (("train", report.train), ("test", report.test)):
@@ -160,13 +162,3 @@ def _summary(listing: Listing) -> str:
 
 def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
-
-
-def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Words to the left, numbers to the right."""
-    widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
-    for row in table:
-        cells = [
-            row[index].ljust(width) if index < 2 else row[index].rjust(width) for index, width in enumerate(widths)
-        ]
-        yield "  ".join(cells).rstrip()

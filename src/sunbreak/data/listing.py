@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sunbreak.data.kinds import KINDS, open_data
+from sunbreak.data.collection import AUTO, clear_images
+from sunbreak.data.kinds import FORMS, KINDS, open_data
 from sunbreak.data.regions import canonical
+from sunbreak.data.spec import parse_spec
 from sunbreak.data.splits import SPLITS, read_splits
 from sunbreak.errors import OptionError
 
@@ -24,7 +26,7 @@ LUOJIA: Final = "LuojiaOSFCR_"
 """Beginning of the names of regions of LuojiaSET-OSFCR, called `ROIs_01` in its files; their grid is not published."""
 SHOWN: Final = 3
 """Entries quoted when they are not understood."""
-FORMS: Final = (
+SPELLINGS: Final = (
     "ROIs1158_spring_s2_1_p407.tif, s2_ROIs1868_73_ImgNo_14_2018-06-21_patch_171.tif, ROIs_01_s2_p4.tif, spring:31"
 )
 _SEASON: Final = "(?:spring|summer|fall|winter)"
@@ -55,7 +57,7 @@ class Listing:
     """What somebody trains or tests on."""
 
     name: str
-    """As the user gave it."""
+    """As the user gave it; a SPEC to train on with its split."""
     patches: Mapping[str, frozenset[Patch]]
     """Patches by region, of regions that are listed patch by patch."""
     whole: Mapping[str, int | None]
@@ -130,11 +132,14 @@ def patches_in(line: str) -> list[Patch]:
     return list(dict.fromkeys(patch for patch in named if patch.label or patch.region not in with_label))
 
 
-def read_listing(text: str) -> Listing:
+def read_listing(text: str, *, training: bool = False) -> Listing:
     """Read a list of training or test data.
 
     Args:
         text: NAME/SPLIT of a published split, a data SPEC, a folder, or a file: text, CSV, TSV or JSON.
+        training: A SPEC means what `sunbreak train` takes of it: the train split unless another is given, and of a
+            collection without `clouds=real` or `clouds=series` all clear images, which simulated clouds are laid on.
+            Otherwise it means what is scored on.
 
     Returns:
         Its regions and patches.
@@ -151,7 +156,7 @@ def read_listing(text: str) -> Listing:
             raise OptionError(f"{text}: {name} has no split {split!r}; choose from {', '.join(known)}")
         return Listing(text, {}, dict(known[split]), len(known[split]))
     if text.partition(":")[0] in KINDS and ":" in text:
-        return _from_data(text)
+        return _to_train_on(text) if training else _from_data(text)
     path = Path(text)
     if path.is_dir():
         return _from_lines(text, _files(path))
@@ -197,18 +202,37 @@ def _from_lines(name: str, lines: Iterable[str]) -> Listing:
                 whole[patch.region] = None
     if unread == entries:
         got = ", ".join(map(repr, examples)) or "it is empty"
-        raise OptionError(f"{name}: nothing in it names a region ({got}); names such as {FORMS} are understood")
+        raise OptionError(f"{name}: nothing in it names a region ({got}); names such as {SPELLINGS} are understood")
     listed = {region: frozenset(held) for region, held in patches.items() if region not in whole}
     return Listing(name, listed, whole, entries, unread, tuple(examples))
 
 
+def _to_train_on(text: str) -> Listing:
+    spec = parse_spec(text, FORMS)
+    if "split" in spec.options and "split" not in spec.given:
+        text = f"{text},split=train"
+    if spec.kind != "collection" or ("clouds" in spec.given and spec["clouds"] != "simulated"):
+        return _from_data(text)
+    split = spec["split"] if "split" in spec.given and spec["split"] != AUTO else "train"
+    # also those that are no target for another day: some trainings take them
+    images = clear_images(spec.path, split, unfit=True)
+    if not images:
+        raise OptionError(f"data {text!r}: its split {split} holds no clear image to lay simulated clouds on")
+    return _from_samples(text, [(image.optical.sample, image.optical.region) for image in images])
+
+
 def _from_data(text: str) -> Listing:
-    patches: dict[str, set[Patch]] = {}
     # clouds do not matter here: a sample that its cloud cover leaves out is better listed than missed
     samples = open_data(text, detector=lambda sample: sample.quality)
-    for entry in samples.entries:
-        region = canonical(entry.region)
-        label, cell = next(((one.label, one.cell) for one in patches_in(entry.name) if one.label), (entry.name, None))
+    return _from_samples(text, [(entry.name, entry.region) for entry in samples.entries])
+
+
+def _from_samples(text: str, samples: Sequence[tuple[str, str]]) -> Listing:
+    """A list of (name, region)."""
+    patches: dict[str, set[Patch]] = {}
+    for name, place in samples:
+        region = canonical(place)
+        label, cell = next(((one.label, one.cell) for one in patches_in(name) if one.label), (name, None))
         patches.setdefault(region, set()).add(Patch(region, label, cell))
     return Listing(text, {region: frozenset(held) for region, held in patches.items()}, {}, len(samples))
 

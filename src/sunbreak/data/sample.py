@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -151,9 +151,27 @@ class SampleSet:
 
         The path is not part of it: the same data under another folder have the same hash.
         """
-        content = {
-            "kind": self.spec.kind,
-            "options": sorted((name, str(value)) for name, value in self.spec.options.items()),
-            "samples": sorted((entry.name, entry.region) for entry in self.entries),
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return split_hash(self.spec.kind, self.spec.options, ((entry.name, entry.region) for entry in self.entries))
+
+
+def split_hash(kind: str, options: Mapping[str, Any], samples: Iterable[tuple[str, str]]) -> str:
+    """Tell sets of samples apart.
+
+    Args:
+        kind: Kind of data.
+        options: What the samples were chosen by.
+        samples: Name and region of every sample, in any order.
+
+    Returns:
+        First 12 hexadecimal digits of a SHA-256.
+
+    Example:
+        >>> split_hash("simulated", {"n": 2}, [("a", "a"), ("b", "b")])
+        '16a50d2f085c'
+    """
+    content = {
+        "kind": kind,
+        "options": sorted((name, str(value)) for name, value in options.items()),
+        "samples": sorted(samples),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

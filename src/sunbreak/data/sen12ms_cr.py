@@ -8,20 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from sunbreak.bands import L1C_BANDS, QUANTIFICATION, RADAR_BANDS
-from sunbreak.data.patch import Patch, backscatter, read_patch, reflectance
+from sunbreak.bands import L1C_BANDS
+from sunbreak.data.file_kinds import read_kind
+from sunbreak.data.image import image_sample
+from sunbreak.data.patch import backscatter, reflectance
 from sunbreak.data.regions import SEASONS
 from sunbreak.data.sample import Detector, Entry, Sample, SampleSet, Skipped
 from sunbreak.data.sen12ms import PatchId, land_cover_files, read_land_cover, region_folders, scan
+from sunbreak.data.series import detected
 from sunbreak.data.spec import Option, Spec, SpecForm
 from sunbreak.data.splits import LEAKY_TRAIN, NEVER_LEAKED, read_splits
-from sunbreak.errors import OptionError, RasterError
-from sunbreak.legend import Quality
+from sunbreak.errors import OptionError
 
 EXACT: Final = ("train", "val", "test")
 ALL: Final = "all"
@@ -55,23 +54,17 @@ class _Triplet:
 
     def load(self, detector: Detector | None) -> Sample:
         """Read them."""
-        stored = _optical(self.cloudy)
-        cloudy = reflectance(stored, 0)
-        shape = cloudy.shape[1], cloudy.shape[2]
-        sample = Sample(
-            name=self.patch.name,
-            region=self.patch.place,
-            level="L1C",
-            bands=L1C_BANDS,
-            cloudy=cloudy,
-            quality=np.where(np.isfinite(cloudy).any(axis=0), Quality.CLEAR, Quality.NODATA).astype(np.uint8),
-            radar=None if self.radar is None else _radar(self.radar, shape),
-            clear=reflectance(_optical(self.clear, shape), 0),
-            land_cover=None if self.land_cover is None else read_land_cover(self.land_cover, shape, stored.geobox),
-            geobox=stored.geobox,
-            encoding=_encoding(stored),
+        stored = read_kind(Path(self.cloudy), "optical")
+        image = image_sample(stored, name=self.patch.name, region=self.patch.place, bands=L1C_BANDS)
+        height, width = image.quality.shape
+        shape = height, width
+        sample = replace(
+            image,
+            radar=None if self.radar is None else backscatter(read_kind(Path(self.radar), "radar", shape)),
+            clear=reflectance(read_kind(Path(self.clear), "optical", shape), 0),
+            land_cover=None if self.land_cover is None else read_land_cover(self.land_cover, shape, image.geobox),
         )
-        return sample if detector is None else sample.with_quality(detector(sample))
+        return detected(sample, detector)
 
 
 class _Files:
@@ -229,34 +222,3 @@ def _spread(found: Sequence[_Triplet], n: int, seed: int) -> list[_Triplet]:
 def _draw(text: str) -> float:
     """A number from 0 to below 1, the same on every machine."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
-
-
-def _optical(path: str, shape: Sequence[int] | None = None) -> Patch:
-    patch = read_patch(Path(path), shape=shape)
-    # no 8 bits: copies for viewing; no fractions: copies that were scaled
-    if len(patch.values) != len(L1C_BANDS) or patch.values.dtype.kind not in "ui" or patch.values.dtype.itemsize != 2:
-        raise RasterError(_wrong(path, patch, f"{len(L1C_BANDS)} bands of uint16"))
-    return patch
-
-
-def _radar(path: str, shape: Sequence[int]) -> npt.NDArray[np.float32]:
-    patch = read_patch(Path(path), shape=shape)
-    if len(patch.values) != len(RADAR_BANDS) or patch.values.dtype.kind != "f":
-        raise RasterError(_wrong(path, patch, f"{len(RADAR_BANDS)} bands of float32"))
-    return backscatter(patch)
-
-
-def _wrong(path: str, patch: Patch, expected: str) -> str:
-    return (
-        f"{path}: holds {len(patch.values)} bands of {patch.values.dtype}, expected {expected} as SEN12MS-CR publishes "
-        "them; extract the file from its archive again"
-    )
-
-
-def _encoding(patch: Patch) -> dict[str, Any]:
-    return {
-        "dtype": str(patch.values.dtype),
-        "offset": 0,
-        "quantification": QUANTIFICATION,
-        "nodata": patch.nodata,
-    }

@@ -12,6 +12,7 @@ import xarray as xr
 
 from sunbreak.baselines.composites import COMPOSITES
 from sunbreak.data import Sample
+from sunbreak.data.regions import canonical
 from sunbreak.data.series import cloud_share
 from sunbreak.errors import OptionError, QualityError, SunbreakWarning
 from sunbreak.evaluation.options import Restorer
@@ -53,13 +54,13 @@ def prepare(sample: Sample, buffer: int) -> tuple[Patch, xr.Dataset]:
         buffer: Pixels by which cloud and shadow grow.
 
     Returns:
-        What is known of the patch, and the scene.
+        What is known of the patch, its region under the one name that all spellings share, and the scene.
     """
     grown = grow(sample.quality, buffer)
     usable = (grown == Quality.CLEAR) & np.isfinite(sample.cloudy).all(axis=0)
     if sample.radar is not None:
         usable &= np.isfinite(sample.radar).all(axis=0)
-    patch = Patch(sample.name, sample.region, cloud_share(sample.quality), int(usable.sum()))
+    patch = Patch(sample.name, canonical(sample.region), cloud_share(sample.quality), int(usable.sum()))
     return patch, scene_of(sample, grown)
 
 

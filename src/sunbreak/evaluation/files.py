@@ -1,4 +1,4 @@
-"""Write a report to a folder, in every format."""
+"""Write a report to a folder in every format, and texts so that a file is whole or not there."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_report(report: Report | LandCoverReport, folder: Path) -> list[Path]:
     make_folder(folder)
     files = [folder / f"{NAME}.{ending}" for ending in FORMATS]
     for file, form in zip(files, FORMATS.values(), strict=True):
-        _write(file, partial(_text, form(report)))
+        write_text(file, form(report))
     picture = folder / f"{NAME}.png"
     try:
         _write(picture, partial(draw, report))
@@ -70,16 +70,33 @@ def make_folder(folder: Path) -> None:
         raise OptionError(f"{folder}: cannot be made ({error.strerror}); choose another -o/--out") from error
 
 
+def write_text(file: Path, text: str) -> None:
+    """Write a text file; what it held before stays until all is written.
+
+    Args:
+        file: The file; a pipe or a device is written to as it is.
+        text: What it holds then, in UTF-8.
+
+    Raises:
+        OutputError: Writing failed.
+    """
+    _write(file, partial(_text, text))
+
+
 def _write(file: Path, how: Callable[[Path], object]) -> None:
     """Write under another name first, so that a file is whole or not there."""
-    unfinished = file.with_name(f".{file.name}.partial")
+    special = file.exists() and not file.is_file()  # a pipe or a device: nothing can take its place
+    place = file if special else file.resolve()  # of a link, so that it stays one
+    unfinished = file if special else place.with_name(f".{place.name}.partial")
     try:
         how(unfinished)
-        unfinished.replace(file)
+        if not special:
+            unfinished.replace(place)
     except OSError as error:
         raise OutputError(f"{file}: writing failed ({error.strerror})") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        if not special:
+            unfinished.unlink(missing_ok=True)
 
 
 def _text(text: str, path: Path) -> None:

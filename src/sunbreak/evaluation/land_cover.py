@@ -18,12 +18,13 @@ from sunbreak.errors import OptionError, QualityError, SunbreakWarning
 from sunbreak.evaluation.answers import prepare
 from sunbreak.evaluation.notes import Remarks, left_out, told
 from sunbreak.evaluation.options import EvaluationOptions, Restorer
-from sunbreak.evaluation.seen import seen_regions
+from sunbreak.evaluation.seen import seen_regions, unknown
 from sunbreak.legend import LAND_COVER_NODATA
 from sunbreak.metrics.groups import Patch
 from sunbreak.metrics.land_cover import confusion
 from sunbreak.metrics.land_cover_report import MAJORITY, Cell, LandCoverReport, Matrix, cell_of
 from sunbreak.metrics.regions import Region, region_mask
+from sunbreak.models import mapping_land_cover, maps_land_cover
 from sunbreak.steps.detect import detect
 from sunbreak.steps.restore import RestoreOptions, restore
 
@@ -62,7 +63,11 @@ def evaluate_land_cover(
     samples = open_data(data, detector=detect)
     names = tuple(dict.fromkeys(map(str, models)))
     if not names:
-        raise OptionError("land cover: name at least one model that maps it (`sunbreak models`)")
+        raise OptionError(
+            f"land cover: name at least one model that maps it, such as {' or '.join(mapping_land_cover())}"
+        )
+    if options.restorer is None:
+        _refuse_without(names)
     seen = seen_regions(names, samples, allowed=options.allow_seen) if options.restorer is None else {}
     regions = options.regions or PARTS
     patches: list[Patch] = []
@@ -93,8 +98,18 @@ def evaluate_land_cover(
         by=options.by,
         seen=seen,
         matrices=matrices,
-        notes=(*told(remarks, names), *left_out(samples)),
+        notes=(*told(remarks, names), *(unknown(names) if options.restorer is None else ()), *left_out(samples)),
     )
+
+
+def _refuse_without(models: Sequence[str]) -> None:
+    """Before hours of work, refuse models that map no land cover."""
+    for model in models:
+        if not maps_land_cover(model):
+            raise OptionError(
+                f"{model}: maps no land cover; of the shipped models (`sunbreak models`), "
+                f"{', '.join(mapping_land_cover())} can be scored with --task landcover"
+            )
 
 
 def _truth(sample: Sample) -> npt.NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from sunbreak.data import Sample, open_data
 from sunbreak.evaluation.answers import ALWAYS, Answer, answer, prepare, targets
 from sunbreak.evaluation.notes import Remarks, left_out, told
 from sunbreak.evaluation.options import EvaluationOptions
-from sunbreak.evaluation.seen import seen_regions
+from sunbreak.evaluation.seen import seen_regions, unknown
 from sunbreak.legend import Quality
 from sunbreak.metrics.band_groups import BandGroup, band_indexes
 from sunbreak.metrics.calibration import Coverage, count, counted_errors
@@ -96,7 +96,11 @@ def evaluate(
         seen=seen,
         rows=tuple(row for row in tally.rows if row.model in rows_of),
         errors=tally.errors,
-        notes=(*told(tally.remarks, rows_of), *left_out(samples)),
+        notes=(
+            *told(tally.remarks, rows_of),
+            *(unknown(learnt) if options.restorer is None else ()),
+            *left_out(samples),
+        ),
         per_patch=per_patch,
     )
 

@@ -1,7 +1,7 @@
 """Metrics and the named protocols that define them; everything that prints a score goes through here."""
 
 from sunbreak.metrics.calibration import Coverage, coverage, gaussian_nll
-from sunbreak.metrics.land_cover import accuracy, confusion, iou, mean_iou, mean_iou_of
+from sunbreak.metrics.land_cover import accuracy, confusion, iou, mean_iou_of
 from sunbreak.metrics.matching import match_to_input
 from sunbreak.metrics.pixelwise import mae, mse, per_band, psnr, rmse
 from sunbreak.metrics.protocols import PROTOCOLS, Protocol, get_protocol
@@ -27,7 +27,6 @@ __all__ = [
     "iou",
     "mae",
     "match_to_input",
-    "mean_iou",
     "mean_iou_of",
     "mse",
     "per_band",

@@ -20,7 +20,7 @@ class Patch(NamedTuple):
     name: str
     """Name of the sample."""
     region: str
-    """Place on Earth."""
+    """Place on Earth, under one name however the data spell it."""
     cloud: float
     """Share of cloud, thin and thick, in the mask before growing, 0..1."""
     fit_pixels: int

@@ -130,34 +130,3 @@ def mean_iou_of(matrix: npt.NDArray[np.int64], *, absent: Literal["left out", "z
         return math.nan
     total = float(iou(matrix)[present].sum())
     return total / (len(matrix) if absent == "zero" else int(present.sum()))
-
-
-def mean_iou(
-    prediction: npt.ArrayLike,
-    target: npt.ArrayLike,
-    *,
-    classes: Sequence[int] = tuple(LAND_COVER_LEGEND),
-    ignore: int = LAND_COVER_NODATA,
-) -> float:
-    """Mean over classes of the intersection over union; classes that neither map holds are left out.
-
-    Args:
-        prediction: Class codes, any shape.
-        target: Class codes, the same shape.
-        classes: Codes of the legend; the ESA WorldCover codes if not given.
-        ignore: Code of unmapped pixels.
-
-    Returns:
-        Mean in 0..1; NaN when no pixel is mapped.
-
-    Raises:
-        GeometryError: Shapes differ.
-        OptionError: A code is not in the legend.
-
-    Example:
-        >>> mean_iou([10, 10, 80, 10], [10, 80, 80, 255])
-        0.5
-    """
-    ratios = iou(confusion(prediction, target, classes=classes, ignore=ignore))
-    present = ratios[np.isfinite(ratios)]
-    return float(present.mean()) if present.size else math.nan

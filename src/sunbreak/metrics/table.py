@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from sunbreak.metrics.document import Document, Table
+from sunbreak.metrics.document import Document
+from sunbreak.terminal import aligned
 
 
 def render(document: Document) -> str:
@@ -17,7 +16,7 @@ def render(document: Document) -> str:
         Header, stamps, tables with words to the left and numbers to the right, legend and notes.
 
     Example:
-        >>> from sunbreak.metrics.document import Column
+        >>> from sunbreak.metrics.document import Column, Table
         >>> table = Table("all", "sunbreak", (Column("model", "model"), Column("n", "n", 0)), ({"model": "a", "n": 2},))
         >>> print(render(Document(("sunbreak",), (), "", (table,), (), ("nothing",))))
         sunbreak
@@ -30,16 +29,7 @@ def render(document: Document) -> str:
     """
     lines = [*document.header, *document.stamps]
     for table in document.tables:
-        lines += ["", table.title, *_aligned(table)] if table.records else ["", f"{table.title}: none in this data"]
+        numbers = [at for at, column in enumerate(table.shown) if column.digits is not None]
+        drawn = aligned(table.cells(), numbers)
+        lines += ["", table.title, *drawn] if table.records else ["", f"{table.title}: none in this data"]
     return "\n".join([*lines, "", *document.legend, *(f"note: {note}" for note in document.notes)])
-
-
-def _aligned(table: Table) -> Iterator[str]:
-    cells = table.cells()
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = [
-            cell.ljust(width) if column.digits is None else cell.rjust(width)
-            for column, cell, width in zip(table.shown, row, widths, strict=True)
-        ]
-        yield "  ".join(padded).rstrip()

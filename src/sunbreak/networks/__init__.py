@@ -24,7 +24,7 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
         takes.
 
     Raises:
-        OptionError: No network of that name, or it has no such option.
+        OptionError: No network of that name, it has no such option, or the options do not go together.
 
     Example:
         >>> network = build("cloud-mask")
@@ -37,6 +37,6 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     builder = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     try:
         network: nn.Module = builder(**dict(config or {}))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise OptionError(f"network {name!r}: {error}") from error
     return network

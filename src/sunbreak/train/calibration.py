@@ -11,6 +11,7 @@ from sunbreak.bands import L1C_BANDS
 from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.train.batches import Plan
 from sunbreak.train.samples import SampleStream
+from sunbreak.train.sources import Sources
 
 SCENES: Final = 40
 """Scenes under skies, and for the simulated ones on land, that no training with the same seed has seen."""
@@ -28,13 +29,16 @@ def sigma_scale(network: RestorationNetwork[Any], plan: Plan) -> list[float] | N
 
     Args:
         network: A trained network.
-        plan: The samples of its training; others are drawn with the same shares.
+        plan: The samples of its training; others are drawn with the same shares. Pairs are left out: another seed would
+            only bring the same ones again, and their truth is of another date.
 
     Returns:
         A factor for each of `bands.L1C_BANDS`; None where the network states no error.
     """
     options = plan.options
-    stream = plan.stream(options.final_crop).options
+    sources = replace(plan.sources, pairs=())
+    unpaired = replace(plan, sources=sources if sources.simulated or sources.real else Sources())
+    stream = unpaired.stream(options.final_crop).options
     scenes = replace(stream.scenes, seed=options.seed + OTHER_SEED)
     fresh = SampleStream(replace(stream, scenes=scenes, batch=1, reuse=1, lanes=1))
     generator = torch.Generator().manual_seed(options.seed)

@@ -50,7 +50,7 @@ def write_model(network: nn.Module, folder: Path, settings: Mapping[str, Any], p
     entry = NETWORKS[name]
     # as attached in phase 2
     semantic = getattr(network, "land_cover", None) is not None
-    told = plan.sources.describe(plan.options.crop, snowy=plan.mask)
+    told = plan.sources.seen(plan.options.crop, snowy=plan.mask)
     card: dict[str, Any] = {
         "name": name,
         "kind": entry.kind,

@@ -9,13 +9,12 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from sunbreak.legend import LAND_COVER_NODATA
 from sunbreak.networks import losses
 from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.networks.normalise import Tensors
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.schedule import Group, adamw
-
-UNKNOWN = 255
 
 
 class Restoration(pl.LightningModule):
@@ -28,6 +27,9 @@ class Restoration(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.options, self.semantic, self.steps = network, options, semantic, steps
+        # here and not with the optimiser: several devices want to know beforehand what learns
+        for part in frozen(network, options) if semantic else ():
+            part.requires_grad_(False)
         self.register_buffer("class_weights", torch.ones(classes))
 
     def training_step(self, batch: Tensors, index: int) -> Tensor:
@@ -73,8 +75,6 @@ class Restoration(pl.LightningModule):
         kept = {id(weight) for weight in self.network.undecayed()}
         if not self.semantic:
             return adamw([Group(self.network.parameters())], self.options, self.steps, undecayed=kept)
-        for part in frozen(self.network, self.options):
-            part.requires_grad_(False)
         fresh = {id(weight) for weight in land_cover_decoder(self.network).parameters()}
         free = [weight for weight in self.network.parameters() if weight.requires_grad]
         groups = [Group([weight for weight in free if id(weight) in fresh])]
@@ -122,7 +122,7 @@ def balanced_weights(labels: Iterable[Tensor], classes: int) -> Tensor:
     """
     counts = torch.zeros(classes)
     for part in labels:
-        counts += torch.bincount(part[part != UNKNOWN].flatten(), minlength=classes).float()
+        counts += torch.bincount(part[part != LAND_COVER_NODATA].flatten(), minlength=classes).float()
     seen = counts > 0
     if not seen.any():
         return torch.ones(classes)

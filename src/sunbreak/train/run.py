@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sunbreak.errors import OptionError
+from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.legend import LAND_COVER_LEGEND
 from sunbreak.networks import build
 from sunbreak.networks.cloud_mask import CloudMask
@@ -80,17 +80,17 @@ def train(
     """
     options, folder = options or TrainOptions(), Path(out)
     sources = read_sources(data)
+    torch.manual_seed(options.seed)
+    built = build(network, config)
+    is_mask = isinstance(built, CloudMask)
     settings = {
         "network": network,
         "data": list(data),
         "config": config or {},
         "options": asdict(options),
-        **sources.hashes(),
+        **sources.seen(options.crop, snowy=is_mask),
     }
-    torch.manual_seed(options.seed)
-    built = build(network, config)
     _begin(folder, settings)
-    is_mask = isinstance(built, CloudMask)
     phases = [("phase1", 0, options.steps)]
     if isinstance(built, RestorationNetwork) and built.maps_land_cover and options.semantic_steps:
         phases.append(("phase2", options.steps, options.semantic_steps))
@@ -142,8 +142,9 @@ def _module(network: nn.Module, options: TrainOptions, plan: Plan, *, semantic: 
 class _Checkpoint(pl.Callback):
     """Keeps the latest state, and ends the leg in time.
 
-    A checkpoint is written beside and renamed, so that a kill leaves the one before. Lightning's own timer would count
-    the legs before, too.
+    A checkpoint is written beside and renamed, so that a kill leaves the one before. It stands behind the running mean
+    in the list of callbacks, so that the mean has had its step, and saves before the end of the training, when the mean
+    takes the place of the weights. Lightning's own timer would count the legs before, too.
     """
 
     def __init__(self, path: Path, every: int, minutes: float | None) -> None:
@@ -151,14 +152,12 @@ class _Checkpoint(pl.Callback):
         self.end = math.inf if minutes is None else time.monotonic() + 60 * minutes
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step % self.every == 0:
-            self._save(trainer)
         # all devices stop at the same step, or they would wait for each other
         if self.end < math.inf and trainer.strategy.reduce_boolean_decision(time.monotonic() > self.end, all=False):
             trainer.should_stop = True
-
-    def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self._save(trainer)
+        is_last = trainer.should_stop or trainer.global_step == trainer.max_steps
+        if is_last or trainer.global_step % self.every == 0:
+            self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
         beside = self.path.with_suffix(".partial")
@@ -176,6 +175,28 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
         return plan.steps
     folder.mkdir(parents=True, exist_ok=True)
     start = _reached(last)
+    if start < plan.steps:
+        _leg(module, plan, last, minutes, progress=progress)
+    # read back: the steps may have been made in other processes, and the checkpoint holds the running mean
+    state = torch.load(last, weights_only=True)
+    network.load_state_dict(
+        {
+            key.removeprefix("network."): value
+            for key, value in state["state_dict"].items()
+            if key.startswith("network.")
+        }
+    )
+    network.cpu()
+    if state["global_step"] >= plan.steps:
+        beside = finished.with_suffix(".partial")
+        save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, beside)
+        beside.replace(finished)
+    return int(state["global_step"])
+
+
+def _leg(module: pl.LightningModule, plan: Plan, last: Path, minutes: float | None, *, progress: bool) -> None:
+    """Train from the last checkpoint on, to the end of the phase or of the time."""
+    start = _reached(last)
     if isinstance(module, Restoration) and module.semantic and not start:
         module.class_weights.copy_(_class_weights(plan, len(module.class_weights)))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -186,10 +207,10 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
             accelerator="auto",
             devices=plan.options.devices,
             # spawned processes hand the weights back, so that whatever comes after the training happens once
-            strategy="ddp_spawn" if plan.options.devices > 1 else "auto",
+            strategy="ddp_spawn_find_unused_parameters_true" if plan.options.devices > 1 else "auto",
             precision="bf16-mixed" if _has_bf16() else "32-true",
             gradient_clip_val=plan.options.clip,
-            logger=_loggers(folder, f"from-{start}"),
+            logger=_loggers(last.parent, f"from-{start}"),
             log_every_n_steps=10,
             callbacks=_callbacks(last, plan.options, minutes, progress=progress),
             enable_progress_bar=progress,
@@ -197,14 +218,12 @@ def _fit(module: pl.LightningModule, plan: Plan, folder: Path, minutes: float | 
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(module, datamodule=Batched(plan, start), ckpt_path=str(last) if start else None, weights_only=True)
-    reached = _reached(last)  # the trainer itself does not know when its steps were made in other processes
-    if reached >= plan.steps:
-        beside = finished.with_suffix(".partial")
-        save_file({key: value.cpu().contiguous() for key, value in network.state_dict().items()}, beside)
-        beside.replace(finished)
-    network.cpu()
-    return reached
+        batches = Batched(plan, start)
+        try:
+            trainer.fit(module, datamodule=batches, ckpt_path=str(last) if start else None, weights_only=True)
+        except SunbreakError as error:
+            # from a process that makes batches: the error's own words are the last line of a whole traceback
+            raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2] or str(error)) from error
 
 
 def _reached(checkpoint: Path) -> int:
@@ -221,10 +240,8 @@ def _loggers(folder: Path, version: str) -> list[Logger]:
 
 
 def _callbacks(last: Path, options: TrainOptions, minutes: float | None, *, progress: bool) -> list[pl.Callback]:
-    # the checkpoint comes first: at the end of a leg it must see the weights before their mean takes their place
-    found: list[pl.Callback] = [_Checkpoint(last, options.checkpoint, minutes)]
-    if options.ema:
-        found.append(WeightAveraging(avg_fn=partial(_running_mean, options.ema)))
+    mean = [WeightAveraging(avg_fn=partial(_running_mean, options.ema))] if options.ema else []
+    found: list[pl.Callback] = [*mean, _Checkpoint(last, options.checkpoint, minutes)]
     return [*found, TQDMProgressBar()] if progress else found
 
 

@@ -1,6 +1,6 @@
-"""Scenes to learn from: a surface, simulated or real, under a simulated sky, with what the networks see of it.
+"""Scenes to learn from: a surface under a sky, either of them simulated or real, with what the networks see of it.
 
-A scene is a pure function of its options and its number. NumPy only.
+A scene is a pure function of its options and its number. No torch.
 """
 
 from __future__ import annotations

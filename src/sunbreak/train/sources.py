@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
+from sunbreak.data.collection import AUTO
 from sunbreak.data.kinds import FORMS, open_data
-from sunbreak.data.sample import SampleSet
+from sunbreak.data.sample import SampleSet, split_hash
 from sunbreak.data.spec import Spec, parse_spec
 from sunbreak.errors import OptionError
+from sunbreak.steps.detect import detect
 from sunbreak.train.real_images import real_images
 
 LICENCES: Final = {"sen12ms-cr": "CC BY 4.0", "sen12ms-cr-ts": "CC BY 4.0"}
@@ -45,35 +47,34 @@ class Sources:
         found = replace(self, collection=None, pairs=mapped)
         return found if found.simulated or mapped else self
 
-    def describe(self, smallest: int, *, snowy: bool = False) -> dict[str, Any]:
-        """What a card says of them.
+    def seen(self, smallest: int, *, snowy: bool = False) -> dict[str, Any]:
+        """What a training sees of them, for its settings and its card.
 
         Args:
             smallest: Smallest height and width of the collection's images.
             snowy: As for `real_images`.
 
         Returns:
-            `real_images`, `regions_seen`, `sources` and `splits`, ready for JSON.
+            `real_images`, `regions_seen`, `sources` and `splits` with their hashes, ready for JSON.
+
+        Raises:
+            OptionError: There is nothing to train on.
         """
         images = real_images(self.collection, smallest, snowy=snowy) if self.collection is not None else ()
         sets = [pair_set(spec) for spec in self.pairs]
         told = [f"{one.spec.kind} ({LICENCES.get(one.spec.kind, 'see its terms of use')})" for one in sets]
+        splits = [{"data": one.spec.kind, "split": one.split, "split_hash": one.split_hash} for one in sets]
+        if images:
+            digest = split_hash(
+                "clear images", {"smallest": smallest}, ((one.image.name, one.region) for one in images)
+            )
+            splits.append({"data": "collection", "split": "train", "split_hash": digest})
         return {
             "real_images": len(images) + sum(map(len, sets)),
             "regions_seen": sorted({image.region for image in images} | {name for one in sets for name in one.regions}),
             "sources": sorted({f"{image.source} ({image.licence})" for image in images} | set(told)),
-            "splits": [{"data": one.spec.text, "split": one.split, "split_hash": one.split_hash} for one in sets],
+            "splits": splits,
         }
-
-    def hashes(self) -> dict[str, Any]:
-        """What a run writes beside its settings, so that it is not gone on with on other data.
-
-        Returns:
-            Split hashes and regions of the pairs, ready for JSON; empty without pairs.
-        """
-        sets = [pair_set(spec) for spec in self.pairs]
-        regions = sorted({name for one in sets for name in one.regions})
-        return {"split_hashes": [one.split_hash for one in sets], "regions_seen": regions} if sets else {}
 
     @property
     def may_be_given_away(self) -> bool:
@@ -102,6 +103,8 @@ def read_sources(data: Sequence[str]) -> Sources:
     wrong = [spec.text for spec in specs if spec.kind == "scene"]
     if wrong or not specs:
         raise OptionError(f"data {wrong}: networks are trained on `simulated:`, `collection:PATH` or a public data set")
+    for spec in specs:
+        _refuse_options(spec)
     collections = [spec for spec in specs if spec.kind == "collection" and not _is_paired(spec)]
     if len(collections) > 1:
         raise OptionError(f"data {list(data)}: one collection under simulated clouds at most")
@@ -113,26 +116,45 @@ def read_sources(data: Sequence[str]) -> Sources:
     )  # fmt: skip
 
 
+def _refuse_options(spec: Spec) -> None:
+    """Options that a training would not heed are not to be given."""
+    if spec.kind == "simulated":
+        unused = spec.given
+    elif spec.kind == "collection" and not _is_paired(spec):
+        heeded = {"split": "train", "clouds": "simulated"}
+        unused = frozenset(name for name in spec.given if spec.options[name] != heeded.get(name))
+    else:
+        return
+    if unused:
+        raise OptionError(
+            f"data {spec.text!r}: a training draws by its own settings, from the train split; leave out "
+            + ", ".join(sorted(unused))
+        )
+
+
 def _is_paired(spec: Spec) -> bool:
     return spec.kind == "collection" and "clouds" in spec.given and spec.options["clouds"] in PAIRED
 
 
 def _with_split(spec: Spec) -> str:
     """The SPEC with its split spelt out: what is scored on by default is not to be trained on."""
-    return spec.text if "split" in spec.given else f"{spec.text},split=train"
+    if "split" in spec.given and spec.options["split"] != AUTO:
+        return spec.text
+    given = [f"{name}={spec.options[name]}" for name in spec.options if name in spec.given and name != "split"]
+    return ",".join([f"{spec.kind}:{spec.path}", *given, "split=train"])
 
 
 @lru_cache(maxsize=8)
 def pair_set(spec: str) -> SampleSet:
-    """The samples of a SPEC, listed once a process.
+    """The samples of a SPEC, listed once a process; what has no mask gets ours when it is read.
 
     Args:
         spec: Of `Sources.pairs`.
 
     Returns:
-        The samples, without a mask where their files have none.
+        The samples.
 
     Raises:
         OptionError: The SPEC selects nothing.
     """
-    return open_data(spec)
+    return open_data(spec, detector=detect)

@@ -1,6 +1,6 @@
 """Surfaces under a sky, before the networks see them: simulated, real under simulated clouds, or real pairs.
 
-A surface is a pure function of the options, the generator and, for pairs, the number of the scene. NumPy only.
+A surface is a pure function of the options, the generator and, for pairs, the number of the scene. No torch.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ import numpy.typing as npt
 
 from sunbreak.bands import L1C_BANDS, LEVELS, OPTICAL_BANDS, Level
 from sunbreak.errors import OptionError
-from sunbreak.legend import Quality
 from sunbreak.simulate import CloudKind, CloudSpec, SceneSpec, lay_clouds, simulate
-from sunbreak.steps.detect import detect
 from sunbreak.train.real_images import real_images
 from sunbreak.train.sources import Sources, pair_set
 
@@ -117,18 +115,15 @@ def _source(options: SceneOptions, rng: np.random.Generator) -> str:
 
 
 def _pair(spec: str, options: SceneOptions, index: int, attempt: int) -> Surface:
-    """A pair as it is; every one once before any comes again, but for those that nothing is to be restored in."""
+    """A pair as it is, in an order of its own every time the numbers of scenes have gone round all of them."""
     samples = pair_set(spec)
     turn, place = divmod(index + attempt * _STRIDE, len(samples))
     sample = samples.entries[_order(options.seed, turn, len(samples))[place]].load()
     if sample.clear is None or min(sample.quality.shape) < options.smallest:
         raise OptionError(f"{spec}: {sample.name} has no target, or is smaller than crops of {options.smallest} pixels")
-    quality = sample.quality
-    if not np.isin(quality, (Quality.NODATA, Quality.CLEAR), invert=True).any():
-        quality = detect(sample)  # the files have no mask
     radar = None if sample.radar is None else sample.radar.astype(np.float32)
     clear, cloudy = sample.clear.astype(np.float32), sample.cloudy.astype(np.float32)
-    return Surface(sample.level, sample.bands, clear, cloudy, quality, radar, sample.land_cover)
+    return Surface(sample.level, sample.bands, clear, cloudy, sample.quality, radar, sample.land_cover)
 
 
 @lru_cache(maxsize=4)
