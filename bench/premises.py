@@ -12,7 +12,8 @@ tell cloud from clear (area under the ROC curve). For an information bottleneck:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,12 @@ def opened(model: str) -> Network:
     return network.eval()
 
 
-def batches(data: str, cover: float) -> Iterator[Inputs]:
+@lru_cache(maxsize=len(COVERS))
+def batches(data: str, cover: float) -> tuple[Inputs, ...]:
+    return tuple(_batches(data, cover))
+
+
+def _batches(data: str, cover: float) -> Iterator[Inputs]:
     spec = f"collection:{data},split=test,clouds=simulated,seed=1,cover={cover}"
     for sample in open_data(spec):
         scene = scene_of(sample)
@@ -120,7 +126,7 @@ def gates(network: Network, data: str) -> None:
 
 
 @torch.no_grad()
-def bottleneck(network: Network, found: list[Inputs]) -> None:
+def bottleneck(network: Network, found: Sequence[Inputs]) -> None:
     parts = [getattr(network.analyse(batch), "divergence", None) for batch in found]
     if any(part is None for part in parts):
         return
@@ -133,10 +139,10 @@ def bottleneck(network: Network, found: list[Inputs]) -> None:
 
 
 @torch.no_grad()
-def radar(network: Network, found: list[Inputs]) -> None:
+def radar(network: Network, found: Sequence[Inputs]) -> None:
     generator = np.random.default_rng(0)
     changes, errors, responses = [], [], []
-    for batch, other in zip(found, found[1:] + found[:1], strict=True):
+    for batch, other in zip(found, (*found[1:], *found[:1]), strict=True):
         clear = cleared(batch)
         swapped = clear | {name: other[name] for name in ("radar", "radar_valid")}
         difference = (network(clear)["reflectance"] - network(swapped)["reflectance"]).abs()
@@ -161,7 +167,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("models", nargs="+")
     given = parser.parse_args()
-    found = list(batches(given.data, 0.5))
+    found = batches(given.data, 0.5)
     for model in given.models:
         network = opened(model)
         print(f"{model} ({type(network).__name__})")
