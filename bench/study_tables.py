@@ -21,6 +21,7 @@ from study import FREEZING, HEAVY, IB_HFN, LIGHT, NARROW, TDP_CR, arguments, pla
 
 from sunbreak._version import __version__
 from sunbreak.data import open_data
+from sunbreak.data.regions import canonical
 from sunbreak.evaluation import EvaluationOptions, evaluate, evaluate_land_cover
 from sunbreak.registry import NETWORKS
 from sunbreak.weights import read_card
@@ -176,7 +177,7 @@ def main() -> None:
         found = open_data(data)
         print(
             f"data {data}: split {found.split}, hash {found.split_hash}, {len(found)} patches in "
-            f"{len(found.regions)} regions"
+            f"{len(set(map(canonical, found.regions)))} regions"
         )
     print("protocol sunbreak; PSNR in dB: mean over seeds ± standard deviation (gain over the scene prior)\n")
     study = Study(given)
