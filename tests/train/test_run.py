@@ -21,6 +21,9 @@ SMALL = TrainOptions(
 )  # fmt: skip
 
 
+NARROW = {"widths": [8, 8, 16, 16]}
+
+
 def equal(one, other):
     first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
     return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
@@ -29,7 +32,7 @@ def equal(one, other):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     run = tmp_path_factory.mktemp("whole") / "run"
-    leg = train("tdp-cr-prior", ["simulated:"], run, options=SMALL)
+    leg = train("tdp-cr-prior", ["simulated:"], run, options=SMALL, config=NARROW)
     assert leg.finished
     return run
 
@@ -50,6 +53,8 @@ def command(out):
         "-o",
         str(out),
         *flags,
+        "--network-options",
+        json.dumps(NARROW),
     ]
 
 
@@ -71,11 +76,11 @@ def test_a_killed_training_ends_in_the_same_weights(whole, tmp_path):
 
 
 def test_a_leg_stops_in_time_and_goes_on(whole, tmp_path):
-    legs = [train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, minutes=0.0)]
+    legs = [train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, config=NARROW, minutes=0.0)]
     assert legs[0].done == "phase1: 1 of 6 steps"
-    legs.append(train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, minutes=0.0))
+    legs.append(train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, config=NARROW, minutes=0.0))
     assert legs[1].done == "phase1: 2 of 6 steps"
-    assert train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL).finished
+    assert train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, config=NARROW).finished
     assert equal(whole, tmp_path / "run")
 
 
@@ -89,9 +94,10 @@ def test_the_run_holds_a_model_with_its_card(whole):
 
 
 def test_a_finished_run_is_not_trained_again(whole):
-    before = (whole / "phase2" / "weights.safetensors").stat().st_mtime_ns
-    assert train("tdp-cr-prior", ["simulated:"], whole, options=SMALL).finished
-    assert (whole / "phase2" / "weights.safetensors").stat().st_mtime_ns == before
+    files = [whole / "phase2" / "weights.safetensors", whole / "model.onnx", whole / "model.json"]
+    before = [file.stat().st_mtime_ns for file in files]
+    assert train("tdp-cr-prior", ["simulated:"], whole, options=SMALL, config=NARROW).finished
+    assert [file.stat().st_mtime_ns for file in files] == before
 
 
 def test_other_settings_in_the_same_folder_are_refused(whole):
@@ -115,7 +121,8 @@ def test_phase_2_trains_what_the_setting_says(trained, moves, tmp_path):
     from dataclasses import replace
 
     run = tmp_path / "run"
-    train("tdp-cr", ["simulated:"], run, options=replace(SMALL, steps=2, semantic_steps=2, semantic_trainable=trained))
+    options = replace(SMALL, steps=2, semantic_steps=2, semantic_trainable=trained)
+    train("tdp-cr", ["simulated:"], run, options=options, config=NARROW)
     before, after = (load_file(run / phase / "weights.safetensors") for phase in ("phase1", "phase2"))
     changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
     assert bool(changed) == moves

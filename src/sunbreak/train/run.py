@@ -35,6 +35,8 @@ from sunbreak.train.sources import read_sources
 
 SETTINGS: Final = "run.json"
 """What a run was started with; going on with other settings is refused."""
+CARD: Final = "model.json"
+"""The card of the finished model."""
 WEIGHED_BATCHES: Final = 16
 """Batches whose labels give the weights of the classes."""
 
@@ -94,6 +96,9 @@ def train(
     phases = [("phase1", 0, options.steps)]
     if isinstance(built, RestorationNetwork) and built.maps_land_cover and options.semantic_steps:
         phases.append(("phase2", options.steps, options.semantic_steps))
+    finished = Leg(folder, True, ", ".join(f"{name}: {steps} steps" for name, _, steps in phases))
+    if (folder / CARD).is_file():  # written last
+        return finished
     plan = Plan(options, sources, 0, options.steps, prior="prior" in _inputs(built), mask=is_mask)
     for name, first, steps in phases:
         part = replace(plan, first=first, steps=steps)
@@ -105,7 +110,7 @@ def train(
         if reached < steps:
             return Leg(folder, False, f"{name}: {reached} of {steps} steps")
     write_model(built, folder, settings, plan)
-    return Leg(folder, True, ", ".join(f"{name}: {steps} steps" for name, _, steps in phases))
+    return finished
 
 
 def _begin(folder: Path, settings: dict[str, Any]) -> None:
