@@ -3,8 +3,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import onnx
-import openvino
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,8 +11,9 @@ from hypothesis import strategies as st
 from sunbreak.networks import build
 from sunbreak.networks.dsen2_cr import cloud_adaptive, dsen2_cr
 from sunbreak.networks.interface import Analysis
+from sunbreak.networks.losses import likelihood
 from sunbreak.networks.naf_unet import naf_unet
-from sunbreak.networks.uncrtaints import likelihood, uncrtaints
+from sunbreak.networks.uncrtaints import uncrtaints
 from sunbreak.train import export
 
 NARROW = {
@@ -184,34 +183,3 @@ def test_the_likelihood_trains_the_estimate_by_the_stated_precision_and_only_whe
     NARROW["uncrtaints"]().losses(found, values, 0.0)["likelihood"].backward()
     assert not estimate.grad[:, :, :4].any()
     assert torch.allclose(estimate.grad[:, :, 4:, :8], 100 * estimate.grad[:, :, 4:, 8:])
-
-
-@pytest.fixture(scope="module", params=NARROW)
-def exported(request, tmp_path_factory):
-    network = built(request.param)
-    return network, export.export(network, tmp_path_factory.mktemp(request.param), {"name": request.param})
-
-
-@pytest.mark.parametrize("size", [64, 256])
-def test_engines_agree_in_fp32(exported, size):
-    import onnxruntime
-
-    network, path = exported
-    inputs = export.example(network.inputs, size)
-    arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
-    with torch.no_grad():
-        wanted = {name: tensor.numpy() for name, tensor in network(inputs).items()}
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    for found in (
-        dict(zip(wanted, session.run(list(wanted), arrays), strict=True)),
-        {name: compiled(arrays)[name] for name in wanted},
-    ):
-        for name, values in wanted.items():
-            assert np.abs(found[name] - values).max() < (1e-3 if name == "log_variance" else 1e-4), name
-
-
-def test_the_graph_has_no_transposes(exported):
-    _, path = exported
-    kinds = {node.op_type for node in onnx.load(path).graph.node}
-    assert not kinds & {"Transpose", "LayerNormalization", "If", "Loop"}

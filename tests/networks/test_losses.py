@@ -3,7 +3,8 @@
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from sunbreak.networks import losses
+from sunbreak.networks import build, losses
+from sunbreak.train.export import example
 
 
 def pair():
@@ -35,7 +36,7 @@ def test_similarity_is_near_the_gaussian_one():
     assert abs(losses.similarity(estimate, truth)[..., 4:-4, 4:-4].mean() - theirs) < 0.02
 
 
-def test_the_likelihood_is_best_at_the_true_error_and_leaves_the_estimate_alone():
+def test_the_likelihood_is_best_at_the_true_error_and_trains_what_is_not_detached():
     truth = torch.zeros(1, 1, 100, 100)
     estimate = (0.1 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))).requires_grad_()
     weights = torch.ones_like(truth)
@@ -46,9 +47,25 @@ def test_the_likelihood_is_best_at_the_true_error_and_leaves_the_estimate_alone(
     assert at(0.1) < at(0.08)
     assert at(0.1) < at(0.12)
     log_variance = torch.full_like(truth, -4.0, requires_grad=True)
-    losses.likelihood(estimate, log_variance, truth, weights).backward()
+    losses.likelihood(estimate.detach(), log_variance, truth, weights).backward()
     assert estimate.grad is None
     assert log_variance.grad is not None
+    losses.likelihood(estimate, log_variance, truth, weights).backward()
+    assert estimate.grad is not None
+
+
+def test_our_network_states_its_error_without_any_pull_on_the_estimate():
+    network = build("tdp-cr-prior", {"widths": (8, 8, 8, 8)})
+    inputs = example(network.inputs, 32)
+    ones = torch.ones_like(inputs["optical"])
+    batch = inputs | {"truth": inputs["optical"], "counts": ones, "restore": ones, "emphasis": ones,
+                      "sky": torch.ones(1, 32, 32, dtype=torch.int64)}  # fmt: skip
+    found = network.analyse(batch)
+    found.reflectance.retain_grad()
+    found.log_variance.retain_grad()
+    network.losses(found, batch, 0.0)["likelihood"].backward()
+    assert found.reflectance.grad is None
+    assert found.log_variance.grad.abs().sum() > 0
 
 
 def test_land_cover_ignores_unknown_pixels():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -9,6 +10,7 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sunbreak.errors import OptionError
 from sunbreak.networks import losses
 from sunbreak.networks.normalise import Tensors
 
@@ -28,7 +30,7 @@ class Analysis:
 Found = TypeVar("Found", bound=Analysis)
 
 
-class RestorationNetwork(nn.Module, Generic[Found]):
+class RestorationNetwork(nn.Module, ABC, Generic[Found]):
     """A network that restores; inputs and outputs by the names in `sunbreak.engine`, y and x multiples of 16.
 
     A new network states `inputs` and writes `analyse`; everything else has a default.
@@ -39,6 +41,7 @@ class RestorationNetwork(nn.Module, Generic[Found]):
     maps_land_cover = False
     """Whether phase 2 of a training can attach a land cover decoder."""
 
+    @abstractmethod
     def analyse(self, inputs: Tensors) -> Found:
         """Run the network.
 
@@ -48,7 +51,6 @@ class RestorationNetwork(nn.Module, Generic[Found]):
         Returns:
             Everything it finds.
         """
-        raise NotImplementedError
 
     def losses(self, found: Found, batch: Tensors, progress: float) -> dict[str, Tensor]:
         """What phase 1 minimises: the sum of these.
@@ -75,8 +77,12 @@ class RestorationNetwork(nn.Module, Generic[Found]):
         return ()
 
     def attach_land_cover(self) -> None:
-        """Begin phase 2: join a land cover decoder; only where `maps_land_cover`."""
-        raise NotImplementedError
+        """Begin phase 2: join a land cover decoder.
+
+        Raises:
+            OptionError: The network maps no land cover, see `maps_land_cover`.
+        """
+        raise OptionError(f"{type(self).__name__}: maps no land cover; train it without phase 2")
 
     def shared_with_land_cover(self) -> list[nn.Module]:
         """The parts between encoder and output that phase 2 may train along with the land cover decoder.

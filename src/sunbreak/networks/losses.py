@@ -148,7 +148,10 @@ def _high_pass(image: Tensor) -> Tensor:
 
 
 def likelihood(estimate: Tensor, log_variance: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    """Negative log likelihood of the error under a Gaussian; the estimate itself gets no gradient from it.
+    """Negative log likelihood under a Gaussian with diagonal covariance, per value and less its constant.
+
+    It trains the estimate, too, weighing its squared error by the precision stated; detach the estimate to train the
+    stated error alone.
 
     Args:
         estimate: (n, band, y, x), reflectance.
@@ -159,7 +162,7 @@ def likelihood(estimate: Tensor, log_variance: Tensor, truth: Tensor, weights: T
     Returns:
         A number.
     """
-    squared = (estimate.detach() - truth).square()
+    squared = (estimate - truth).square()
     return weighted_mean(0.5 * (squared * torch.exp(-log_variance) + log_variance), weights)
 
 

@@ -126,7 +126,7 @@ class TdpCr(RestorationNetwork[TdpCrAnalysis]):
         parts["sky"] = self.options.sky_weight * losses.sky(found.sky, batch["sky"])
         if found.log_variance is not None:
             parts["likelihood"] = self.options.likelihood_weight * losses.likelihood(
-                found.reflectance, found.log_variance, batch["truth"], batch["restore"]
+                found.reflectance.detach(), found.log_variance, batch["truth"], batch["restore"]
             )
         return parts
 

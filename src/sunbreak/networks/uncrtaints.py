@@ -165,29 +165,9 @@ class UnCRtainTs(RestorationNetwork[UnCRtainTsAnalysis]):
         return UnCRtainTsAnalysis(mean, log_variance=torch.log(variance + self.options.variance_floor))
 
     def losses(self, found: UnCRtainTsAnalysis, batch: Tensors, progress: float) -> dict[str, Tensor]:
-        """The likelihood alone, which trains the reflectance too."""
-        return {"likelihood": likelihood(found.reflectance, found.log_variance, batch["truth"], batch["emphasis"])}
-
-
-def likelihood(estimate: Tensor, log_variance: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    """Negative log likelihood of the bands under a Gaussian with diagonal covariance, per band and less its constant.
-
-    Unlike `losses.likelihood` it trains the estimate, weighing its squared error by the precision that the network
-    states.
-
-    Args:
-        estimate: (n, band, y, x), reflectance.
-        log_variance: Same shape, logarithm of the squared error expected.
-        truth: Same shape.
-        weights: (n, band or 1, y, x).
-
-    Returns:
-        A number.
-
-    Source: Ebel et al., arXiv:2304.05464, the loss with diagonal covariance.
-    """
-    squared = (estimate - truth).square()
-    return losses.weighted_mean(0.5 * (squared * torch.exp(-log_variance) + log_variance), weights)
+        """The likelihood alone, which trains the reflectance too (the paper's loss with diagonal covariance)."""
+        found_error = losses.likelihood(found.reflectance, found.log_variance, batch["truth"], batch["emphasis"])
+        return {"likelihood": found_error}
 
 
 def uncrtaints(**config: Any) -> UnCRtainTs:
