@@ -78,7 +78,7 @@ def s1(tiff):
 @pytest.fixture(scope="session")
 def collection():
     """The real-data collection, found by SUNBREAK_DATA or beside the repository."""
-    folder = Path(os.environ.get("SUNBREAK_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("SUNBREAK_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()
     if not (folder / "manifest.csv").is_file():
         pytest.skip("the real-data collection is not here (set SUNBREAK_DATA)")
     return folder
