@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo test lint check-long study study-smoke ablations results weights clean
+.PHONY: demo demo-transfer test lint check-long study study-smoke ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,7 +19,7 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/all: $(VENV)/core
-	$(INSTALL) -c constraints.txt -e ".[dev,onnx,train]"
+	$(INSTALL) -c constraints.txt -e ".[dev,onnx,train,data]"
 	touch $@
 
 # The main job, without torch: simulate a scene, restore it, score it against its truth; then a real scene, if there is one.
@@ -31,6 +31,18 @@ ifneq ($(SUNBREAK_DATA),)
 	$(BIN)/sunbreak restore $(TRIPLET)_s2_cloudy.tif --radar $(TRIPLET)_s1.tif -o $(DEMO)/real --overwrite
 endif
 	@echo "Look at $(DEMO)/restored/preview.png: cloudy, restored, quality, uncertainty, land cover."
+
+# Scene classes under cloud, whole chain on simulated patches: train a source on clear skies, transfer it both ways, score
+# all by cloud cover, and map a scene.
+TRANSFER = $(DEMO)/transfer
+UNDER_CLOUD = clouds=blended
+demo-transfer: $(VENV)/all
+	$(BIN)/sunbreak transfer --source simulated-classes:domain=source,n=1000 --target simulated-classes:n=1000,$(UNDER_CLOUD) -o $(TRANSFER)/cloud-aware
+	$(BIN)/sunbreak transfer --source $(TRANSFER)/cloud-aware/source --target simulated-classes:n=1000,$(UNDER_CLOUD) -o $(TRANSFER)/faithful --recipe faithful
+	$(BIN)/sunbreak evaluate $(TRANSFER)/cloud-aware/source $(TRANSFER)/faithful $(TRANSFER)/cloud-aware --task scene --restored --data simulated-classes:n=500,split=test,$(UNDER_CLOUD)
+	$(BIN)/sunbreak simulate -o $(DEMO)/scene --size 1024 --seed 7 --overwrite
+	$(BIN)/sunbreak classify $(DEMO)/scene/optical.tif --radar $(DEMO)/scene/radar.tif --model $(TRANSFER)/cloud-aware -o $(TRANSFER)/map --overwrite
+	@echo "Look at $(TRANSFER)/map/preview.png."
 
 lint: $(VENV)/all
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ LAYERS = [
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}
-    | {"networks"},
+    | {"networks", "classifiers", "sidecar"},
     {"prior", "preview", "data", "baselines"},
     {"steps"},
     {"pipeline"},

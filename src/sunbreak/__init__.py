@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sunbreak.legend import Quality, Source
     from sunbreak.pipeline import process
     from sunbreak.scene import make_scene
+    from sunbreak.steps.classify import classify
     from sunbreak.steps.mask import mask
     from sunbreak.steps.read import read
     from sunbreak.steps.restore import restore
@@ -30,6 +31,7 @@ _HOMES = {
     "make_scene": "scene",
     "mask": "steps.mask",
     "restore": "steps.restore",
+    "classify": "steps.classify",
     "write": "steps.write",
     "process": "pipeline",
     "evaluate": "evaluation",
@@ -45,6 +47,7 @@ __all__ = [
     "SunbreakError",
     "SunbreakWarning",
     "__version__",
+    "classify",
     "evaluate",
     "make_scene",
     "mask",

@@ -22,6 +22,19 @@ A restoration network returns the first, and what it has learnt of the others:
 | `reflectance` | 1, band, y, x | restored reflectance |
 | `log_variance` | 1, band, y, x | logarithm of its squared error; the card's `sigma_scale` multiplies its root |
 | `land_cover` | 1, class, y, x | probabilities of the classes in the card's `land_cover` |
+
+A classifier, see `sunbreak.classifiers`, takes `optical`, `radar`, `radar_valid`, or
+
+| input | shape | content |
+| --- | --- | --- |
+| `clear` | 1, 1, y, x | 1 where the optical is measured and clear, 0 under cloud and shadow and without data |
+
+and returns the first for the whole patch, and where it looks at both, the others:
+
+| output | shape | content |
+| --- | --- | --- |
+| `logits` | 1, class | logarithms of the odds of the card's `classes` |
+| `logits_optical`, `logits_radar` | 1, class | what each branch alone says |
 """
 
 from __future__ import annotations
@@ -29,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, TypeVar, get_args
 
 import numpy as np
 
@@ -41,6 +54,11 @@ from sunbreak.weights import Card, read_card
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]
 
 INPUTS: Final = ("optical", "present", "level", "radar", "radar_valid", "quality", "prior", "prior_sigma")
+CLASSIFIER_INPUTS: Final = ("optical", "radar", "radar_valid", "clear")
+
+Opened = TypeVar("Opened")
+PLACES: Final = ("Exception from ", "Check '")
+"""Beginnings of the lines in which OpenVINO says where in its source something went wrong, before it says what."""
 
 
 @dataclass(frozen=True)
@@ -99,28 +117,78 @@ def open_model(path: Path, *, runtime: RuntimeName = "auto", precision: Precisio
         OptionError: A file is missing, unreadable or not the one its card was written for, the model asks for unknown
             inputs, or the runtime is not installed or cannot do the precision.
     """
-    if runtime not in get_args(RuntimeName) or precision not in get_args(Precision):
-        raise OptionError(f"runtime {runtime!r}, precision {precision!r}: see `sunbreak restore --help`")
     beside = path.with_suffix(".json")
     if not path.is_file() or not beside.is_file():
         raise OptionError(f"{path}: a model is an .onnx file with its card ({beside.name}) beside it; one is missing")
     card = read_card(beside)
-    named: RuntimeName = "openvino" if runtime == "auto" else runtime
-    chosen = _precision(precision, named, card.bf16)
+    named, chosen = choose(runtime, precision, bf16=card.bf16)
     digest = card.verify("onnx")
     if named == "torch":
         digest = card.verify("safetensors")
+    opened = opening(path, lambda: _opened(card, named, chosen))
+    offered = CLASSIFIER_INPUTS if card.kind == "classifier" else INPUTS
+    unknown = [name for name in opened.inputs if name not in offered]
+    if unknown:
+        raise OptionError(f"{path}: asks for the inputs {unknown}; Sunbreak offers {', '.join(offered)}")
+    return Model(card, opened, named, chosen, digest)
+
+
+def choose(runtime: RuntimeName, precision: Precision, *, bf16: bool) -> tuple[RuntimeName, str]:
+    """Choose what runs a model, and in what arithmetic.
+
+    Args:
+        runtime: `auto` takes OpenVINO.
+        precision: `auto` takes fp32 unless bf16 is allowed and the hardware has it.
+        bf16: Whether `auto` may take bf16.
+
+    Returns:
+        `openvino`, `onnx` or `torch`; and `fp32` or `bf16`.
+
+    Raises:
+        OptionError: There is no such runtime or precision, or the runtime cannot do the precision.
+    """
+    if runtime not in get_args(RuntimeName) or precision not in get_args(Precision):
+        raise OptionError(f"runtime {runtime!r}, precision {precision!r}: see `sunbreak restore --help`")
+    named: RuntimeName = "openvino" if runtime == "auto" else runtime
+    return named, _precision(precision, named, bf16)
+
+
+def opening(path: Path, make: Callable[[], Opened]) -> Opened:
+    """Open what runs a model file.
+
+    Args:
+        path: The file, for the message.
+        make: Opens it.
+
+    Returns:
+        What `make` returns.
+
+    Raises:
+        OptionError: The library that should run the file cannot read it.
+    """
     try:
-        opened = _opened(card, named, chosen)
+        return make()
     except SunbreakError:
         raise
     except Exception as error:  # every library has its own
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise OptionError(f"{path}: not a model that can be run ({reason})") from error
-    unknown = [name for name in opened.inputs if name not in INPUTS]
-    if unknown:
-        raise OptionError(f"{path}: asks for the inputs {unknown}; Sunbreak offers {', '.join(INPUTS)}")
-    return Model(card, opened, named, chosen, digest)
+        raise OptionError(f"{path}: not a model that can be run ({reason(error)})") from error
+
+
+def reason(error: Exception) -> str:
+    r"""What a library says was wrong, in one line.
+
+    Args:
+        error: What it raised.
+
+    Returns:
+        The first line that says more than a place in its source.
+
+    Example:
+        >>> reason(RuntimeError("Exception from core.cpp:84:\nUnable to read the model"))
+        'Unable to read the model'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith(PLACES)]
+    return lines[0] if lines else type(error).__name__
 
 
 def _opened(card: Card, runtime: RuntimeName, precision: str) -> Runtime:

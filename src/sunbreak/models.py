@@ -12,12 +12,13 @@ from sunbreak.errors import OptionError
 from sunbreak.registry import NETWORKS
 from sunbreak.terminal import aligned
 from sunbreak.weights import Card
+from sunbreak.weights.card import parsed
 
 SCENE_PRIOR: Final = "scene-prior"
 DEFAULT: Final = "tdp-cr-prior"
 """Restores where nobody names a model, in Python and on the command line."""
 RUN_MODEL: Final = "model.onnx"
-"""The model file in the folder that `sunbreak train` writes."""
+"""The model file in the folder that `sunbreak train` and `sunbreak transfer` write."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def regions_seen(model: str | Path) -> frozenset[str] | None:
     """Regions that a model was trained on.
 
     Args:
-        model: As for `locate`, or a baseline.
+        model: As for `locate`, or a baseline; or a classifier, whatever lies beside its file.
 
     Returns:
         Their names, as the card lists them; empty where nothing was learnt; None where its card does not say.
@@ -151,7 +152,7 @@ def regions_seen(model: str | Path) -> frozenset[str] | None:
     path = None if str(model) in BASELINES else locate(model)
     if path is None:
         return frozenset()
-    training = weights.read_card(path.with_suffix(".json")).content().get("training")
+    training = parsed(path.with_suffix(".json")).get("training")
     seen = training.get("regions_seen") if isinstance(training, dict) else None
     return frozenset(map(str, seen)) if isinstance(seen, list) else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["restoration", "mask"]
+Kind = Literal["restoration", "mask", "classifier"]
 """What a network is for."""
 
 
@@ -61,4 +61,15 @@ NETWORKS: Final[dict[str, NetworkEntry]] = {
         211_076, 0.79, inputs="nothing", kind="mask",
     ),
 }  # fmt: skip
-"""Networks by name."""
+"""Networks over images by name."""
+
+SCENE_CLASSIFIER: Final = "scene-classifier"
+CLASSIFIERS: Final[dict[str, NetworkEntry]] = {
+    SCENE_CLASSIFIER: NetworkEntry(
+        "scene_classifier.scene_classifier",
+        "One class for a patch of 64 x 64, from optical, radar or both; what `sunbreak transfer` trains, after ESCCS "
+        "(arXiv:2501.04283, re-implementation from the published abstract and figures).",
+        488_010, 0.04, kind="classifier",
+    ),
+}  # fmt: skip
+"""Networks that classify whole patches, by name; GMACs on one patch."""

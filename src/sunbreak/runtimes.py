@@ -37,6 +37,10 @@ class Runtime(Protocol):
         """
 
 
+Sizes = dict[str, tuple[int | None, ...]]
+"""Sizes of the inputs of a file by name, None where the file leaves them open."""
+
+
 class OpenVino:
     """Runs a model file with OpenVINO."""
 
@@ -55,11 +59,14 @@ class OpenVino:
 
         core = openvino.Core()
         model = core.read_model(str(path))
-        shapes = {port: self._static(port.partial_shape, patch) for port in model.inputs}
+        self.sizes: Sizes = {port.get_any_name(): self._sizes(path, port) for port in model.inputs}
+        """What the file says of its inputs."""
+        shapes = {port: self._static(self.sizes[port.get_any_name()], patch) for port in model.inputs}
         strange = [shape for shape in shapes.values() if tuple(shape[2:]) not in ((1, 1), (patch, patch))]
         if strange:
             raise OptionError(
-                f"{path}: takes patches of {strange[0][2]} x {strange[0][3]} pixels, its card says {patch}"
+                f"{path}: takes patches of {strange[0][2]} x {strange[0][3]} pixels, its card says {patch}; "
+                f"mend `patch` in {path.with_suffix('.json').name}"
             )
         if model.is_dynamic():
             model.reshape(shapes)
@@ -70,10 +77,18 @@ class OpenVino:
         self._outputs = [port.get_any_name() for port in model.outputs]
 
     @staticmethod
-    def _static(shape: Any, patch: int) -> list[int]:
+    def _sizes(path: Path, port: Any) -> tuple[int | None, ...]:
+        shape = port.partial_shape
+        if shape.rank.is_dynamic or len(shape) != 4:
+            raise OptionError(
+                f"{path}: its input {port.get_any_name()!r} has the shape {shape}; expected patches, (1, channel, y, x)"
+            )
+        return tuple(None if dim.is_dynamic else dim.get_length() for dim in shape)
+
+    @staticmethod
+    def _static(sizes: tuple[int | None, ...], patch: int) -> list[int]:
         """The shape with its open dimensions closed: one patch at a time, of the card's size."""
-        sizes = (1, 1, patch, patch)
-        return [size if dim.is_dynamic else dim.get_length() for dim, size in zip(shape, sizes, strict=True)]
+        return [closed if size is None else size for size, closed in zip(sizes, (1, 1, patch, patch), strict=True)]
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """Run the model once; see `Runtime.run`."""
@@ -100,6 +115,11 @@ class OnnxRuntime:
         except ImportError as error:
             raise OptionError("--runtime onnx needs ONNX Runtime: pip install 'sunbreak[onnx]'") from error
         self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self.sizes: Sizes = {
+            port.name: tuple(size if isinstance(size, int) else None for size in port.shape)
+            for port in self._session.get_inputs()
+        }
+        """What the file says of its inputs."""
         self.inputs = tuple(port.name for port in self._session.get_inputs())
         self._outputs = [port.name for port in self._session.get_outputs()]
 

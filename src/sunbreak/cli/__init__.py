@@ -12,6 +12,7 @@ from typing import Any, Final
 from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak._version import __version__
+from sunbreak.cli.classify import classify_parser, run_classify
 from sunbreak.cli.data import add_data_verbs, data_parser, run_data
 from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
 from sunbreak.cli.models import models_parser, run_models
@@ -20,6 +21,7 @@ from sunbreak.cli.preview import preview_parser, run_preview
 from sunbreak.cli.restore import restore_parser, run_restore
 from sunbreak.cli.simulate import run_simulate, simulate_parser
 from sunbreak.cli.train import run_train, train_parser
+from sunbreak.cli.transfer import run_transfer, transfer_parser
 from sunbreak.errors import SunbreakError
 from sunbreak.terminal import only_our_errors, show_warning
 
@@ -27,10 +29,12 @@ Verb = Callable[[Namespace], None]
 
 VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "restore": (restore_parser, run_restore),
+    "classify": (classify_parser, run_classify),
     "simulate": (simulate_parser, run_simulate),
     "models": (models_parser, run_models),
     "evaluate": (evaluate_parser, run_evaluate),
     "train": (train_parser, run_train),
+    "transfer": (transfer_parser, run_transfer),
     "preview": (preview_parser, run_preview),
     "data": (data_parser, run_data),
 }

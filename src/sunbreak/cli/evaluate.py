@@ -19,7 +19,9 @@ def evaluate_parser() -> ArgumentParser:
     parser = new_parser("Score models against the truth, beside the trivial answers.")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="models beside the rows that are always there")
     parser.add_argument("--data", required=True, metavar="SPEC", help="kind:path[,option=value]; see docs/evaluate.md")
-    parser.add_argument("--task", choices=("restore", "landcover"), default="restore", help="what is scored (restore)")
+    parser.add_argument(
+        "--task", choices=("restore", "landcover", "scene"), default="restore", help="what is scored (restore)"
+    )
     parser.add_argument(
         "--protocol", nargs="+", metavar="NAME", help="definitions of the metrics, one table each (sunbreak)"
     )
@@ -29,6 +31,9 @@ def evaluate_parser() -> ArgumentParser:
     )
     parser.add_argument("--by", nargs="+", default=[], metavar="GROUP", help="coverage, region: tables by these, too")
     parser.add_argument("--per-patch", action="store_true", help="one row per patch as well")
+    parser.add_argument(
+        "--restored", action="store_true", help="with --task scene: score optical classifiers on restored patches, too"
+    )
     parser.add_argument(
         "--allow-seen", action="store_true", help="score models on regions that they have seen, and stamp it"
     )
@@ -45,17 +50,21 @@ def run_evaluate(given: Namespace) -> None:
     Args:
         given: What the parser has found.
     """
-    from sunbreak.evaluation import EvaluationOptions, evaluate, evaluate_land_cover, write_report
+    from sunbreak.evaluation import (
+        EvaluationOptions,
+        evaluate,
+        evaluate_land_cover,
+        evaluate_scene_classes,
+        write_report,
+    )
     from sunbreak.evaluation.files import make_folder, write_text
     from sunbreak.metrics.land_cover_report import LandCoverReport
     from sunbreak.metrics.report import Report
+    from sunbreak.metrics.scene_class_report import SceneClassReport
 
     if given.json is not None and not given.json.parent.is_dir():
         raise OptionError(f"--json {given.json}: no such folder")
-    mapping = given.task == "landcover"
-    for option, value in {"protocol": given.protocol, "bands": given.bands, "per-patch": given.per_patch}.items():
-        if mapping and value:
-            raise OptionError(f"--{option}: scores reflectance; leave it out with --task landcover")
+    _refuse_unused(given)
     options = EvaluationOptions(
         regions=tuple(given.parts) if given.parts else None,
         bands=tuple(given.bands or ["all"]),
@@ -64,8 +73,12 @@ def run_evaluate(given: Namespace) -> None:
     )
     if given.out is not None:
         make_folder(given.out)
-    report: Report | LandCoverReport
-    if mapping:
+    report: Report | LandCoverReport | SceneClassReport
+    if given.task == "scene":
+        report = evaluate_scene_classes(
+            given.models, given.data, options=options, restored=given.restored, progress=True
+        )
+    elif given.task == "landcover":
         report = evaluate_land_cover(given.models, given.data, options=options, progress=True)
     else:
         protocols = given.protocol or "sunbreak"
@@ -77,3 +90,21 @@ def run_evaluate(given: Namespace) -> None:
         write_text(given.json, report.json())
     if given.out is not None:
         print("\nwritten: " + ", ".join(map(str, write_report(report, given.out))))
+
+
+def _refuse_unused(given: Namespace) -> None:
+    """Refuse options that play no part in the task."""
+    if given.restored and given.task != "scene":
+        raise OptionError(f"--restored: is for classifiers; leave it out with --task {given.task}")
+    reflectance, one_class = "scores reflectance", "a patch has one class"
+    reasons: dict[str, dict[str, str]] = {
+        "restore": {},
+        "landcover": {"protocol": reflectance, "bands": reflectance, "per_patch": reflectance},
+        "scene": {
+            "protocol": reflectance, "bands": reflectance, "per_patch": "all patches are in the JSON file",
+            "parts": one_class, "by": "tables by cloud cover are always there",
+        },
+    }  # fmt: skip
+    for option, reason in reasons[given.task].items():
+        if given[option]:
+            raise OptionError(f"--{option.replace('_', '-')}: {reason}; leave it out with --task {given.task}")

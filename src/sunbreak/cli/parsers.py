@@ -10,11 +10,12 @@ from typing import Final
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
 from sunbreak.train.options import TrainOptions
+from sunbreak.train.transfer.options import TransferOptions
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of settings stands under each of them
 
-SETTINGS: Final = {field.name for field in dataclasses.fields(TrainOptions)}
-"""Flags whose help is taken from the settings of a training."""
+SETTINGS: Final = {field.name for options in (TrainOptions, TransferOptions) for field in dataclasses.fields(options)}
+"""Flags whose help is taken from the settings of a training or a transfer."""
 
 
 class Help(DefaultHelpFormatter):

@@ -8,6 +8,7 @@ from sunbreak.evaluation.files import write_report
 from sunbreak.evaluation.land_cover import evaluate_land_cover
 from sunbreak.evaluation.options import EvaluationOptions, Restorer
 from sunbreak.evaluation.restoration import evaluate
+from sunbreak.evaluation.scene_classes import evaluate_scene_classes
 
 __all__ = [
     "ALWAYS",
@@ -17,5 +18,6 @@ __all__ = [
     "Restorer",
     "evaluate",
     "evaluate_land_cover",
+    "evaluate_scene_classes",
     "write_report",
 ]

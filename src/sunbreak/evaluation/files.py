@@ -13,6 +13,7 @@ from sunbreak.metrics.evaluated import Evaluated
 from sunbreak.metrics.land_cover_report import LandCoverReport
 from sunbreak.metrics.plot import draw
 from sunbreak.metrics.report import Report
+from sunbreak.metrics.scene_class_report import SceneClassReport
 
 FORMATS: Final[dict[str, Callable[[Evaluated], str]]] = {
     "md": Evaluated.markdown,
@@ -25,7 +26,7 @@ NAME: Final = "report"
 """Name of all files, before the ending."""
 
 
-def write_report(report: Report | LandCoverReport, folder: Path) -> list[Path]:
+def write_report(report: Report | LandCoverReport | SceneClassReport, folder: Path) -> list[Path]:
     """Write a report as Markdown, CSV, JSON and LaTeX, and draw it.
 
     Files of an earlier report in the folder are replaced. Without matplotlib, the picture is left out with a warning.

@@ -6,6 +6,15 @@ from sunbreak.metrics.matching import match_to_input
 from sunbreak.metrics.pixelwise import mae, mse, per_band, psnr, rmse
 from sunbreak.metrics.protocols import PROTOCOLS, Protocol, get_protocol
 from sunbreak.metrics.regions import REGIONS, Region, region_mask
+from sunbreak.metrics.scene_classes import (
+    average_accuracy,
+    class_accuracies,
+    contribution,
+    expected_calibration_error,
+    kappa,
+    macro_f1,
+    scene_confusion,
+)
 from sunbreak.metrics.score import Scores, average, score
 from sunbreak.metrics.spectral import sam
 from sunbreak.metrics.structure import SsimWindow, ssim
@@ -20,11 +29,17 @@ __all__ = [
     "SsimWindow",
     "accuracy",
     "average",
+    "average_accuracy",
+    "class_accuracies",
     "confusion",
+    "contribution",
     "coverage",
+    "expected_calibration_error",
     "gaussian_nll",
     "get_protocol",
     "iou",
+    "kappa",
+    "macro_f1",
     "mae",
     "match_to_input",
     "mean_iou_of",
@@ -34,6 +49,7 @@ __all__ = [
     "region_mask",
     "rmse",
     "sam",
+    "scene_confusion",
     "score",
     "ssim",
 ]

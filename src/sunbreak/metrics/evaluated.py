@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,30 +34,12 @@ class Evaluated(ABC):
     """Hash over sample names, regions and options."""
     version: str
     """Version of sunbreak."""
-    buffer: int
-    """Pixels by which cloud and shadow grew before restoring; scores are on the mask before growing."""
-    patches: tuple[Patch, ...]
-    """The patches, in the order of the data."""
     models: tuple[str, ...]
     """The models, in the order of the rows."""
-    regions: tuple[Region, ...]
-    """Scored parts of the image."""
-    by: tuple[By, ...] = ()
-    """What patches are grouped by, beside the average over all."""
     seen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Regions of the data that a model was trained on, by model; models that saw none are left out."""
     notes: tuple[str, ...] = ()
     """What to know when reading the scores, such as patches that a model could not restore."""
-
-    @property
-    def places(self) -> int:
-        """Number of places on Earth."""
-        return len({patch.region for patch in self.patches})
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups of patches that averages are taken over."""
-        return groups(self.patches, self.by)
 
     def label(self, model: str) -> str:
         """Name of a model as tables show it.
@@ -83,7 +65,7 @@ class Evaluated(ABC):
         if not names:
             return ""
         few = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-        return f"TRAINED ON {len(names)} OF {self.places} TEST REGIONS ({few})"
+        return f"TRAINED ON {len(names)} OF {self._tested()} ({few})"
 
     def document(self) -> Document:
         """The report as tables, before they are drawn.
@@ -91,15 +73,12 @@ class Evaluated(ABC):
         Returns:
             The document that all formats are drawn from.
         """
-        header = [
-            f"sunbreak {self.version}   protocol {', '.join(self.protocol_names)}   data {self.data}",
-            f"split {self.split}   split hash {self.split_hash}   {len(self.patches)} patches in {self.places} "
-            f"regions   buffer {self.buffer} px, scored on the mask before growing",
-        ]
-        if self.places < MIN_REGIONS:
-            header.append(f"fewer than {MIN_REGIONS} regions: no confidence intervals")
         return Document(
-            header=tuple(header),
+            header=(
+                f"sunbreak {self.version}   protocol {', '.join(self.protocol_names)}   data {self.data}",
+                "   ".join((f"split {self.split}", f"split hash {self.split_hash}", *self.counted)),
+                *self._remarks(),
+            ),
             stamps=tuple(f"{model}: {self.stamp(model)}" for model in self.models if self.stamp(model)),
             origin=f"split {self.split}, split hash {self.split_hash}, data {self.data}, sunbreak {self.version}",
             tables=tuple(self._tables()),
@@ -155,11 +134,9 @@ class Evaluated(ABC):
             "data": self.data,
             "split": self.split,
             "split_hash": self.split_hash,
-            "buffer": self.buffer,
             "seen_regions": {model: list(self.seen.get(model, ())) for model in self.models},
             "stamps": {model: self.stamp(model) for model in self.models if self.stamp(model)},
             "notes": list(self.notes),
-            "patches": [patch._asdict() for patch in self.patches],
             **self._details(),
             "averages": self.records(),
         }
@@ -170,6 +147,11 @@ class Evaluated(ABC):
     def protocol_names(self) -> tuple[str, ...]:
         """Names of the definitions of the scores."""
 
+    @property
+    @abstractmethod
+    def counted(self) -> tuple[str, ...]:
+        """How many patches were scored, and what else to say of them."""
+
     @abstractmethod
     def records(self) -> Sequence[Record]:
         """All averages.
@@ -179,6 +161,12 @@ class Evaluated(ABC):
         """
 
     @abstractmethod
+    def _remarks(self) -> Iterable[str]: ...
+
+    @abstractmethod
+    def _tested(self) -> str: ...
+
+    @abstractmethod
     def _tables(self) -> Iterable[Table]: ...
 
     @abstractmethod
@@ -186,6 +174,48 @@ class Evaluated(ABC):
 
     @abstractmethod
     def _details(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedImages(Evaluated):
+    """The outcome of an evaluation of what was made of images, pixel by pixel."""
+
+    buffer: int
+    """Pixels by which cloud and shadow grew before restoring; scores are on the mask before growing."""
+    patches: tuple[Patch, ...]
+    """The patches, in the order of the data."""
+    regions: tuple[Region, ...]
+    """Scored parts of the image."""
+    by: tuple[By, ...] = ()
+    """What patches are grouped by, beside the average over all."""
+
+    @property
+    def places(self) -> int:
+        """Number of places on Earth."""
+        return len({patch.region for patch in self.patches})
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of patches that averages are taken over."""
+        return groups(self.patches, self.by)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Number of patches and of their regions, and the buffer."""
+        return (
+            f"{len(self.patches)} patches in {self.places} regions",
+            f"buffer {self.buffer} px, scored on the mask before growing",
+        )
+
+    def _remarks(self) -> Iterator[str]:
+        if self.places < MIN_REGIONS:
+            yield f"fewer than {MIN_REGIONS} regions: no confidence intervals"
+
+    def _tested(self) -> str:
+        return f"{self.places} TEST REGIONS"
+
+    def _details(self) -> dict[str, Any]:
+        return {"buffer": self.buffer, "patches": [patch._asdict() for patch in self.patches]}
 
 
 def words(region: Region) -> str:

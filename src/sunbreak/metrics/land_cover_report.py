@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sunbreak.legend import LAND_COVER_LEGEND
 from sunbreak.metrics.document import Column, Record, Table
-from sunbreak.metrics.evaluated import Evaluated, words
+from sunbreak.metrics.evaluated import EvaluatedImages, words
 from sunbreak.metrics.groups import Group, coverage_bin, groups
 from sunbreak.metrics.interval import Interval, bounds, resample
 from sunbreak.metrics.land_cover import accuracy, iou, mean_iou_of
@@ -53,7 +53,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LandCoverReport(Evaluated):
+class LandCoverReport(EvaluatedImages):
     """All counts of an evaluation of land cover."""
 
     matrices: Mapping[tuple[str, Region, Cell], Matrix]
@@ -177,6 +177,7 @@ class LandCoverReport(Evaluated):
 
     def _details(self) -> dict[str, Any]:
         return {
+            **super()._details(),
             "protocol": {"name": LAND_COVER, "notes": DEFINITION},
             "classes": {code: entry.name for code, entry in LAND_COVER_LEGEND.items()},
             "confusion": [

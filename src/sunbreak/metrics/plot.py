@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND
@@ -14,6 +16,8 @@ from sunbreak.metrics.groups import BINS, groups
 from sunbreak.metrics.land_cover import iou
 from sunbreak.metrics.land_cover_report import LandCoverReport
 from sunbreak.metrics.report import Report
+from sunbreak.metrics.scene_class_report import SceneClassReport
+from sunbreak.metrics.scene_classes import COVERS, class_accuracies
 from sunbreak.metrics.sparsification import EXPECTED
 
 if TYPE_CHECKING:
@@ -39,13 +43,13 @@ PER_LINE: Final = 5
 """Models in a line of the legend."""
 
 
-def draw(report: Report | LandCoverReport, path: Path) -> None:
+def draw(report: Report | LandCoverReport | SceneClassReport, path: Path) -> None:
     """Draw a report.
 
     Args:
         report: Of restored images: PSNR by cloud cover, calibration and sparsification of the uncertainty, of the first
             protocol, group of bands and part of the image, against the clear image as it is. Of land cover:
-            intersection over union by class.
+            intersection over union by class. Of scene classes: overall accuracy by cloud cover, and accuracy by class.
         path: The PNG file.
 
     Raises:
@@ -57,12 +61,16 @@ def draw(report: Report | LandCoverReport, path: Path) -> None:
     except ImportError as error:
         raise OptionError(f"drawing needs matplotlib: pip install 'sunbreak[plot]' ({error})") from error
     caption = [*report.document().stamps, _origin(report)]
-    legend = -(-len(report.models) // PER_LINE)
+    rows = report.rows if isinstance(report, SceneClassReport) else report.models
+    legend = -(-len(rows) // PER_LINE)
     written = LINE * (len(caption) + 1)
     height = PANEL + TICKS + LEGEND * legend + written
     figure = Figure(figsize=(WIDTH, height), dpi=120)
     FigureCanvasAgg(figure)
-    axes = _restored(report, figure) if isinstance(report, Report) else _mapped(report, figure)
+    if isinstance(report, Report):
+        axes = _restored(report, figure)
+    else:
+        axes = _mapped(report, figure) if isinstance(report, LandCoverReport) else _classified(report, figure)
     handles, labels = axes.get_legend_handles_labels()
     place = (0.5, written / height)
     figure.legend(handles, labels, loc="lower center", bbox_to_anchor=place, ncols=PER_LINE, frameon=False)
@@ -123,24 +131,47 @@ def _mapped(report: LandCoverReport, figure: Figure) -> Axes:
     axes, region = figure.subplots(1, 1), report.regions[0]
     truth = report.matrix(report.models[-1], region).sum(axis=1)
     present = np.flatnonzero(truth)
-    width = 0.8 / len(report.models)
-    for index, model in enumerate(report.models):
-        ratios = iou(report.matrix(model, region))[present]
-        places = np.arange(len(present)) + (index + 0.5) * width - 0.4
-        axes.bar(places, ratios, width, label=report.label(model), color=_style(index)["color"])
+    shares = {model: iou(report.matrix(model, region))[present] for model in report.models}
+    _bars(report, axes, shares)
     entries = list(LAND_COVER_LEGEND.values())
     words_of = [entries[one].name.replace(" or ", " or\n") for one in present]
     names = [f"{name}\n{100 * truth[one] / truth.sum():.1f} %" for name, one in zip(words_of, present, strict=True)]
     axes.set_xticks(range(len(present)), names, fontsize=8)
     axes.set(ylabel="intersection over union", ylim=(0, 1))
     axes.set_title(f"{words(region)}; below each class, its share of the pixels", fontsize=10)
-    axes.grid(alpha=0.3, axis="y")
     return axes
 
 
+def _classified(report: SceneClassReport, figure: Figure) -> Axes:
+    left, right = figure.subplots(1, 2)
+    for index, model in enumerate(report.rows):
+        records = [one for one in report.records() if (one["by"], one["model"]) == ("coverage", model)]
+        places = [COVERS.index(one["group"]) for one in records]
+        left.plot(places, [one["accuracy"] for one in records], label=report.label(model), **_style(index))
+    left.set_xticks(range(len(COVERS)), [name.removesuffix(" %") for name in COVERS])
+    left.set(xlabel="cloud cover of the patch in %", ylabel="share classified right", ylim=(0, 1.03))
+    left.set_xlim(-0.3, len(COVERS) - 0.7)
+    left.set_title("overall accuracy by cloud cover", fontsize=10)
+    left.grid(alpha=0.3)
+    present = np.unique(report.labels)
+    _bars(report, right, {model: class_accuracies(report.matrix(model))[present] for model in report.rows})
+    right.set_xticks(range(len(present)), [report.classes[one] for one in present], fontsize=8, rotation=20, ha="right")
+    right.set(ylim=(0, 1.03))
+    right.set_title("accuracy by class", fontsize=10)
+    return cast("Axes", left)
+
+
+def _bars(report: Evaluated, axes: Axes, shares: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    """One bar a class and model."""
+    width = 0.8 / len(shares)
+    for index, (model, values) in enumerate(shares.items()):
+        places = np.arange(len(values)) + (index + 0.5) * width - 0.4
+        axes.bar(places, values, width, label=report.label(model), color=_style(index)["color"])
+    axes.grid(alpha=0.3, axis="y")
+
+
 def _origin(report: Evaluated) -> str:
-    counted = f"{len(report.patches)} patches in {report.places} regions"
-    return f"protocol {report.protocol_names[0]}, {report.document().origin}, {counted}"
+    return f"protocol {report.protocol_names[0]}, {report.document().origin}, {report.counted[0]}"
 
 
 def _style(index: int) -> dict[str, Any]:

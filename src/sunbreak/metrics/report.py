@@ -12,7 +12,7 @@ from sunbreak.metrics import score_tables
 from sunbreak.metrics.band_groups import BandGroup
 from sunbreak.metrics.calibration import Coverage, add_up
 from sunbreak.metrics.document import Record, Table
-from sunbreak.metrics.evaluated import Evaluated
+from sunbreak.metrics.evaluated import EvaluatedImages
 from sunbreak.metrics.groups import Group, Patch, coverage_bin
 from sunbreak.metrics.interval import Difference, Interval, region_difference, region_interval
 from sunbreak.metrics.protocols import Protocol
@@ -92,7 +92,7 @@ class Summary(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(Evaluated):
+class Report(EvaluatedImages):
     """All scores of an evaluation; its text and files never show one without protocol, split and split hash."""
 
     protocols: tuple[Protocol, ...]
@@ -243,6 +243,7 @@ class Report(Evaluated):
 
     def _details(self) -> dict[str, Any]:
         return {
+            **super()._details(),
             "protocol": asdict(self.protocols[0]),
             "protocols": [asdict(protocol) for protocol in self.protocols],
             "rows": [

@@ -9,14 +9,14 @@ from typing import Any
 from torch import nn
 
 from sunbreak.errors import OptionError
-from sunbreak.registry import NETWORKS
+from sunbreak.registry import CLASSIFIERS, NETWORKS
 
 
 def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     """Build a network with random weights.
 
     Args:
-        name: One of `registry.NETWORKS`.
+        name: One of `registry.NETWORKS` or `registry.CLASSIFIERS`.
         config: Fields of its options that differ from the defaults.
 
     Returns:
@@ -31,9 +31,10 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
         >>> sum(weight.numel() for weight in network.parameters()) < 300_000
         True
     """
-    if name not in NETWORKS:
-        raise OptionError(f"network {name!r}: unknown; one of {', '.join(NETWORKS)}")
-    module, function = NETWORKS[name].builder.split(".")
+    known = NETWORKS | CLASSIFIERS
+    if name not in known:
+        raise OptionError(f"network {name!r}: unknown; one of {', '.join(known)}")
+    module, function = known[name].builder.split(".")
     builder = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     try:
         network: nn.Module = builder(**dict(config or {}))

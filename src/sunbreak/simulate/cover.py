@@ -70,20 +70,23 @@ def _above(score: Floats, share: float) -> NDArray[np.bool_]:
     return score > np.float32(ndtri(1.0 - share)) if share > 0.0 else np.zeros(score.shape, np.bool_)
 
 
-def landscape(grid: Grid, seed: int) -> Landscape:
+def landscape(grid: Grid, seed: int, biome: Biome | None = None, town: Floats | None = None) -> Landscape:
     """Lay out one window of a landscape.
 
     Args:
         grid: The window.
-        seed: Seed of the scene; draws the biome, too.
+        seed: Seed of the scene.
+        biome: Kind of country; None draws it from the seed.
+        town: How much of a town each place is, as `parcels.settlement` returns it; None: as the seed settles it.
 
     Returns:
         The window of land with its land cover.
     """
-    biome = biome_of(seed)
+    biome = biome_of(seed) if biome is None else biome
     key = key_of(seed, "cover")
     mesh = Mesh(grid, 8)
-    land, plots, town = terrain(grid, biome, seed), parcels(grid, biome, seed), settlement(grid, biome, seed)
+    land, plots = terrain(grid, biome, seed), parcels(grid, biome, seed)
+    town = settlement(grid, biome, seed) if town is None else town
     luck = (draw(plots.parcel, 11) - np.float32(0.5)) * np.float32(3.4641)  # unit variance
     steep = np.minimum(np.hypot(land.slope_x, land.slope_y) * np.float32(4.0), np.float32(1.5))
     growth = fractal(mesh, Octaves(230.0, 3.0, 0.6), key_of(key, "growth"))

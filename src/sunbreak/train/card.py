@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from torch import nn
 
-from sunbreak._version import __version__
 from sunbreak.legend import LAND_COVER_LEGEND
 from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.registry import NETWORKS
 from sunbreak.train.batches import Plan
 from sunbreak.train.calibration import sigma_scale
 from sunbreak.train.export import export
+from sunbreak.train.run_folder import versions
 
 LICENCE: Final = "Apache-2.0"
 UNKNOWN_LICENCE: Final = "unknown: see the terms of use of its training data"
 NOTICE: Final = "Contains modified Copernicus Sentinel data"
-
-
-def versions() -> dict[str, str]:
-    """What a training ran with.
-
-    Returns:
-        Versions by name: sunbreak, python, torch, lightning, numpy.
-    """
-    return {"sunbreak": __version__, "python": platform.python_version()} | {
-        name: version(name) for name in ("torch", "lightning", "numpy")
-    }
 
 
 def write_model(network: nn.Module, folder: Path, settings: Mapping[str, Any], plan: Plan) -> Path:

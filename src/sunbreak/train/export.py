@@ -69,18 +69,19 @@ def example(names: tuple[str, ...], size: int = PATCH) -> dict[str, Tensor]:
     return made
 
 
-def count(network: nn.Module) -> tuple[int, float]:
+def count(network: nn.Module, inputs: Mapping[str, Tensor] | None = None) -> tuple[int, float]:
     """Size of a network.
 
     Args:
-        network: One of `registry.NETWORKS`.
+        network: One of `registry.NETWORKS`, or another with its inputs.
+        inputs: An example of each input; None takes those of restoration networks at 256 x 256.
 
     Returns:
-        Parameters, and multiply-accumulate operations of its convolutions and linear layers at 256 x 256 in thousand
+        Parameters, and multiply-accumulate operations of its convolutions and linear layers on the example in thousand
         millions (GMACs).
     """
     operations = 0
-    names: tuple[str, ...] = network.inputs  # type: ignore[assignment]
+    given = example(network.inputs) if inputs is None else inputs  # type: ignore[arg-type]
     # shapes are enough: on this device nothing is computed
     network = copy.deepcopy(network).eval().to("meta")
 
@@ -92,12 +93,12 @@ def count(network: nn.Module) -> tuple[int, float]:
         if isinstance(part, nn.Conv2d | nn.Linear):
             part.register_forward_hook(add)
     with torch.no_grad():
-        network({name: tensor.to("meta") for name, tensor in example(names).items()})
+        network({name: tensor.to("meta") for name, tensor in given.items()})
     return sum(weight.numel() for weight in network.parameters()), operations / 1e9
 
 
 def export(network: nn.Module, folder: Path, card: Mapping[str, Any], *, name: str = "model") -> Path:
-    """Write `NAME.onnx`, `NAME.safetensors` and `NAME.json`; the card last, once the others are whole.
+    """Write a network over images, for patches of any size; see `write_files`.
 
     Args:
         network: One of `registry.NETWORKS`, on the CPU.
@@ -109,13 +110,49 @@ def export(network: nn.Module, folder: Path, card: Mapping[str, Any], *, name: s
         Path of the ONNX file.
     """
     network.eval()
-    names: tuple[str, ...] = network.inputs  # type: ignore[assignment]
-    inputs = example(names)
+    inputs = example(network.inputs)  # type: ignore[arg-type]
+    with torch.no_grad():
+        outputs = list(network(inputs))
+    moving = {part: {2: "y", 3: "x"} for part in (*inputs, *outputs) if part not in _WHOLE}
+    parameters, gmacs = count(network)
+    facts = {
+        "bands": list(L1C_BANDS),
+        "levels": list(LEVELS),
+        "patch": PATCH,
+        "overlap": 32,
+        "parameters": parameters,
+        "gmacs": round(gmacs, 2),
+    }
+    return write_files(network, inputs, folder, {**card, **facts}, moving=moving, name=name)
+
+
+def write_files(
+    network: nn.Module,
+    inputs: dict[str, Tensor],
+    folder: Path,
+    card: Mapping[str, Any],
+    *,
+    moving: Mapping[str, dict[int, str]] | None = None,
+    name: str = "model",
+) -> Path:
+    """Write `NAME.onnx`, `NAME.safetensors` and `NAME.json`; the card last, once the others are whole.
+
+    Args:
+        network: The network, on the CPU; its `inputs` lists what it takes.
+        inputs: An example of each, in that order.
+        folder: Where to.
+        card: What is known of it; checksums are added.
+        moving: Dimensions that may have another size than in the example, by name of input or output.
+        name: Name of the files.
+
+    Returns:
+        Path of the ONNX file.
+    """
+    network.eval()
     with torch.no_grad():
         outputs = list(network(inputs))
     folder.mkdir(parents=True, exist_ok=True)
     onnx, weights = folder / f"{name}.onnx", folder / f"{name}.safetensors"
-    moving = {part: {2: "y", 3: "x"} for part in (*names, *outputs) if part not in _WHOLE}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -126,22 +163,14 @@ def export(network: nn.Module, folder: Path, card: Mapping[str, Any], *, name: s
             str(onnx),
             dynamo=False,
             opset_version=OPSET,
-            input_names=list(names),
+            input_names=list(inputs),
             output_names=outputs,
-            dynamic_axes=moving,
+            dynamic_axes=dict(moving or {}),
         )
     weights.write_bytes(save({key: value.contiguous() for key, value in network.state_dict().items()}))
-    parameters, gmacs = count(network)
-    facts = {
-        "bands": list(L1C_BANDS),
-        "levels": list(LEVELS),
-        "patch": PATCH,
-        "overlap": 32,
-        "parameters": parameters,
-        "gmacs": round(gmacs, 2),
-        "sha256": {"onnx": _sha256(onnx), "safetensors": _sha256(weights)},
-    }
-    text = json.dumps({**card, **facts}, indent=2, ensure_ascii=False)
+    text = json.dumps(
+        {**card, "sha256": {"onnx": _sha256(onnx), "safetensors": _sha256(weights)}}, indent=2, ensure_ascii=False
+    )
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return onnx
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import logging
 import math
 import time
@@ -27,14 +26,13 @@ from sunbreak.networks import build
 from sunbreak.networks.cloud_mask import CloudMask
 from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.train.batches import Batched, Plan
-from sunbreak.train.card import versions, write_model
+from sunbreak.train.card import write_model
 from sunbreak.train.cloud_mask import CloudDetection
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.restoration import Restoration, balanced_weights
+from sunbreak.train.run_folder import begin
 from sunbreak.train.sources import read_sources
 
-SETTINGS: Final = "run.json"
-"""What a run was started with; going on with other settings is refused."""
 CARD: Final = "model.json"
 """The card of the finished model."""
 WEIGHED_BATCHES: Final = 16
@@ -92,7 +90,7 @@ def train(
         "options": asdict(options),
         **sources.seen(options.crop, snowy=is_mask),
     }
-    _begin(folder, settings)
+    begin(folder, settings)
     phases = [("phase1", 0, options.steps)]
     if isinstance(built, RestorationNetwork) and built.maps_land_cover and options.semantic_steps:
         phases.append(("phase2", options.steps, options.semantic_steps))
@@ -111,25 +109,6 @@ def train(
             return Leg(folder, False, f"{name}: {reached} of {steps} steps")
     write_model(built, folder, settings, plan)
     return finished
-
-
-def _begin(folder: Path, settings: dict[str, Any]) -> None:
-    path = folder / SETTINGS
-    wanted = json.loads(json.dumps(settings))
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        for name in versions():
-            found.pop(name, None)
-        if found != wanted:
-            differ = [key for key in wanted if found.get(key) != wanted[key]]
-            raise OptionError(f"{folder}: holds a training with other {', '.join(differ)} ({path}); take another -o")
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise OptionError(f"{folder}: is not empty and holds no training; take another -o")
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    beside.write_text(json.dumps({**versions(), **wanted}, indent=2) + "\n", encoding="utf-8")
-    beside.replace(path)
 
 
 def _module(network: nn.Module, options: TrainOptions, plan: Plan, *, semantic: bool) -> pl.LightningModule:

@@ -13,7 +13,7 @@ from sunbreak.bands import LEVELS, OPTICAL_BANDS
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND
 
-Kind = Literal["restoration", "mask"]
+Kind = Literal["restoration", "mask", "classifier"]
 """What a network is for."""
 WeightsFile = Literal["onnx", "safetensors"]
 """The two files that hold the same weights: the first with its graph, the second for PyTorch."""
@@ -51,6 +51,8 @@ class Card:
     """Whether precision `auto` may take bf16: it was measured to cost next to nothing."""
     land_cover: tuple[int, ...] = ()
     """WorldCover codes in the order of the output `land_cover`; empty when the network maps none."""
+    classes: tuple[str, ...] = ()
+    """Names of the scene classes in the order of the output `logits`; empty unless it is a classifier."""
     sigma_scale: tuple[float, ...] = ()
     """Factor of the 1-sigma error for each of `bands`, from its calibration; 1 unless the card says otherwise."""
     sha256: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +89,7 @@ class Card:
         Raises:
             OptionError: The file is missing or is not a card.
         """
-        return _parsed(self.path)
+        return parsed(self.path)
 
     def verify(self, file: WeightsFile) -> str:
         """Compare a file of weights with the card.
@@ -137,14 +139,14 @@ def read_card(path: Path) -> Card:
     Raises:
         OptionError: The file is missing, is not JSON, or lacks or misspells an entry.
     """
-    content = _parsed(path)
+    content = parsed(path)
     if not {"bands", "levels"} <= content.keys():
         raise OptionError(f"{path}: a model card states at least `bands` and `levels`")
     for name, kind in FIELDS.items():
         if name in content and (not isinstance(content[name], kind) or (kind is int and content[name] is True)):
             raise OptionError(f"{path}: `{name}` is {content[name]!r}; expected {kind.__name__}")
-    bands, levels = _names(path, content, "bands", OPTICAL_BANDS), _names(path, content, "levels", LEVELS)
-    codes = _names(path, content, "land_cover", LAND_COVER_LEGEND) if content.get("land_cover") else ()
+    bands, levels = known_names(path, content, "bands", OPTICAL_BANDS), known_names(path, content, "levels", LEVELS)
+    codes = known_names(path, content, "land_cover", LAND_COVER_LEGEND) if content.get("land_cover") else ()
     scale = content.get("sigma_scale") or [1.0] * len(bands)
     if not isinstance(scale, list) or len(scale) != len(bands) or not all(_is_positive(value) for value in scale):
         raise OptionError(f"{path}: `sigma_scale` is {scale!r}; expected a positive number for each of the bands")
@@ -157,6 +159,7 @@ def read_card(path: Path) -> Card:
             bands=bands,
             levels=levels,
             land_cover=codes,
+            classes=class_names(path, content.get("classes")) if content.get("kind") == "classifier" else (),
             sigma_scale=tuple(map(float, scale)),
             kind=content.get("kind", "restoration"),
             sha256={str(file): str(digest) for file, digest in dict(content.get("sha256") or {}).items()},
@@ -170,7 +173,18 @@ def read_card(path: Path) -> Card:
         raise OptionError(f"{path}: not a readable model card ({type(error).__name__}: {error})") from error
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def parsed(path: Path) -> dict[str, Any]:
+    """Read the file beside a model.
+
+    Args:
+        path: The `.json` file.
+
+    Returns:
+        What it says.
+
+    Raises:
+        OptionError: It is missing, or holds no JSON object.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -180,8 +194,42 @@ def _parsed(path: Path) -> dict[str, Any]:
     return content
 
 
-def _names(path: Path, content: Mapping[str, Any], key: str, known: Any) -> tuple[Any, ...]:
-    """A list of things, each known and named once."""
+def class_names(path: Path, given: Any) -> tuple[str, ...]:
+    """Check the names of scene classes.
+
+    Args:
+        path: The file they stand in, for the message.
+        given: What it says.
+
+    Returns:
+        The names.
+
+    Raises:
+        OptionError: It is no list of at least two names, or names one twice.
+    """
+    if not isinstance(given, list) or len(given) < 2 or not all(isinstance(name, str) and name for name in given):
+        raise OptionError(f"{path}: `classes` is {given!r}; expected the names of at least two classes")
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise OptionError(f"{path}: `classes` names {twice!r} twice; give every class a name of its own")
+    return tuple(given)
+
+
+def known_names(path: Path, content: Mapping[str, Any], key: str, known: Any) -> tuple[Any, ...]:
+    """Take a list of things, each of them known and named once.
+
+    Args:
+        path: The file, for the message.
+        content: What it says.
+        key: Entry that holds the list.
+        known: What may be named.
+
+    Returns:
+        What is named.
+
+    Raises:
+        OptionError: The entry is no list, is empty, names something twice, or something that is not known.
+    """
     given = content[key]
     if not isinstance(given, list) or not given or len({str(one) for one in given}) != len(given):
         raise OptionError(f"{path}: `{key}` is {given!r}; expected a list that names each once")
