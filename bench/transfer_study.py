@@ -12,6 +12,7 @@ import argparse
 import fcntl
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -52,10 +53,10 @@ READINGS = {
 PARTS = {
     "cloud-aware": CloudAware(),
     "cloud-aware-no-clouds": CloudAware(clouds=False),
-    "cloud-aware-no-hiding": CloudAware(hidden=0.0),
+    "cloud-aware-no-hiding": CloudAware(hidden=False),
     "cloud-aware-unmasked": CloudAware(masked=False),
     "cloud-aware-equal": CloudAware(regulated=False),
-    "cloud-aware-no-rounds": CloudAware(rounds=0),
+    "cloud-aware-cold": CloudAware(warm=False),
     "cloud-aware-cloudy-teachers": CloudAware(restored=False),
 }
 """The cloud-aware recipe, whole and with one part left out."""
@@ -172,6 +173,9 @@ def _methods(
             gated = cloud_aware_auxiliaries(setting, restored=parts.restored)
             yield name, partial(_cloud_aware, setting, gated, parts, name, test)
     if variants:
+        again = replace(setting, options=replace(setting.options, rounds=1))
+        name = "cloud-aware-one-round"
+        yield name, partial(_cloud_aware, again, cloud_aware_auxiliaries(setting), CloudAware(), name, test)
         # ours on the auxiliaries of the published method: what the gate gives
         ungated = CloudAware(restored=False)
         yield "cloud-aware-no-gate", partial(_cloud_aware, setting, published, ungated, "cloud-aware-no-gate", test)

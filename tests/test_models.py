@@ -9,6 +9,7 @@ from sunbreak import cloud_network, models, weights
 from sunbreak.bands import L1C_BANDS, LEVELS
 from sunbreak.cli import main
 from sunbreak.errors import OptionError
+from sunbreak.registry import CLASSIFIERS, NETWORKS, SCENE_CLASSIFIER
 from sunbreak.steps.restore import RestoreOptions, restore
 
 SUFFIXES = (".onnx", ".safetensors", ".json")
@@ -90,6 +91,43 @@ def test_a_shipped_network_is_named_listed_and_runs(shipped, capsys):
     assert json.loads(told[told.index("{") :]) == json.loads((shipped / "tiny-net.json").read_text())
     scene, _, _ = cloudy_scene((100, 100))
     assert restore(scene, model="tiny-net").attrs["model"] == "tiny-net"
+
+
+def test_the_scene_classifier_waits_for_a_transfer(capsys):
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith(f"{SCENE_CLASSIFIER} ")]
+    for word in ("0.49 M", " 0.04 ", "radar where there is some", "none: `sunbreak transfer`"):
+        assert word in line
+    assert "256 x 256" in " ".join(lines[-4:])
+    assert f"those of {SCENE_CLASSIFIER} on one of 64 x 64" in " ".join(lines[-4:])
+    entry = CLASSIFIERS[SCENE_CLASSIFIER]
+    assert main(["models", SCENE_CLASSIFIER]) == 0
+    told = capsys.readouterr().out
+    for words in (
+        entry.summary,
+        f"{entry.parameters:,} parameters, {entry.gmacs} GMACs at 64 x 64",
+        "`sunbreak transfer`",
+    ):
+        assert words in told
+
+
+def test_networks_and_classifiers_have_names_of_their_own():
+    assert not CLASSIFIERS.keys() & NETWORKS.keys()
+    waiting = models.untrained()
+    assert waiting.keys() == (NETWORKS.keys() | CLASSIFIERS.keys()) - weights.shipped().keys()
+    for name, entry in waiting.items():
+        told = models.describe(name)
+        assert told.startswith(name)
+        assert f"at {entry.side} x {entry.side}" in told
+        with pytest.raises(OptionError, match=f"{name}': no weights of it ship; train it with `sunbreak tra"):
+            models.locate(name)
+
+
+def test_a_shipped_network_is_counted_at_its_card_s_size(capsys):
+    assert main(["models"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"{models.DEFAULT} *")]
+    assert f"{weights.shipped()[models.DEFAULT].gmacs:.1f}" in line.split()
 
 
 def test_a_mask_network_does_not_restore(shipped):

@@ -9,7 +9,7 @@ from typing import Final
 
 from sunbreak import weights
 from sunbreak.errors import OptionError
-from sunbreak.registry import NETWORKS
+from sunbreak.registry import CLASSIFIERS, NETWORKS, NetworkEntry
 from sunbreak.terminal import aligned
 from sunbreak.weights import Card
 from sunbreak.weights.card import parsed
@@ -19,6 +19,10 @@ DEFAULT: Final = "tdp-cr-prior"
 """Restores where nobody names a model, in Python and on the command line."""
 RUN_MODEL: Final = "model.onnx"
 """The model file in the folder that `sunbreak train` and `sunbreak transfer` write."""
+SIDE: Final = 256
+"""Side in pixels of the patch that the compute of networks over images is counted on."""
+CLASSIFIED: Final = 64
+"""Side in pixels of the patch that the compute of classifiers is counted on."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,11 @@ class ModelEntry:
     parameters: int | None = None
     """Number of parameters learnt beforehand; None for none."""
     gmacs: float | None = None
-    """Multiply-accumulate operations at 256 x 256, in thousand millions; None where there is no network."""
+    """Multiply-accumulate operations of a patch, in thousand millions; None where there is no network."""
     card: Card | None = None
     """The card of its weights."""
+    side: int = SIDE
+    """Side in pixels of the patch that `gmacs` is counted on."""
 
 
 _PRIOR: Final = ModelEntry(
@@ -76,16 +82,22 @@ def untrained() -> dict[str, ModelEntry]:
     """The networks that can be trained, and of which no weights ship.
 
     Returns:
-        Entries by name.
+        Entries by name, those that classify last.
+
+    Example:
+        >>> untrained()["scene-classifier"].weights
+        'none: `sunbreak transfer`'
     """
-    return {
-        name: ModelEntry(
-            name, entry.summary, entry.inputs, licence="Apache-2.0 (code)", weights=f"none: `sunbreak train {name}`",
-            parameters=entry.parameters, gmacs=entry.gmacs,
-        )
-        for name, entry in NETWORKS.items()
-        if weights.find(name) is None
-    }  # fmt: skip
+    known = {name: _waiting(name, entry, f"sunbreak train {name}") for name, entry in NETWORKS.items()}
+    known |= {name: _waiting(name, entry, "sunbreak transfer", CLASSIFIED) for name, entry in CLASSIFIERS.items()}
+    return {name: entry for name, entry in known.items() if weights.find(name) is None}
+
+
+def _waiting(name: str, entry: NetworkEntry, command: str, side: int = SIDE) -> ModelEntry:
+    return ModelEntry(
+        name, entry.summary, entry.inputs, licence="Apache-2.0 (code)", weights=f"none: `{command}`",
+        parameters=entry.parameters, gmacs=entry.gmacs, side=side,
+    )  # fmt: skip
 
 
 def restorers() -> dict[str, ModelEntry]:
@@ -129,8 +141,9 @@ def locate(model: str | Path) -> Path | None:
         if not (path / RUN_MODEL).is_file():
             raise OptionError(f"{path}: holds no {RUN_MODEL}; name the folder of a finished `sunbreak train`")
         return path / RUN_MODEL
-    if name in NETWORKS:
-        raise OptionError(f"model {name!r}: no weights of it ship; train it with `sunbreak train {name}`, name the run")
+    if name in NETWORKS or name in CLASSIFIERS:
+        command = untrained()[name].weights.removeprefix("none: ")
+        raise OptionError(f"model {name!r}: no weights of it ship; train it with {command}, name the run")
     raise OptionError(
         f"model {name!r}: unknown; one of {', '.join(restorers())}, or a path ending in .onnx, or the folder of a "
         "`sunbreak train`"
@@ -232,7 +245,7 @@ def table() -> str:
         (
             entry.name + (" *" if entry.name == DEFAULT else ""),
             "-" if entry.parameters is None else f"{entry.parameters / 1e6:.2f} M",
-            "-" if entry.gmacs is None else f"{entry.gmacs:.1f}",
+            "-" if entry.gmacs is None else f"{entry.gmacs:.{1 if entry.side == SIDE else 2}f}",
             entry.inputs,
             entry.licence,
             entry.weights.split(";")[0],
@@ -244,11 +257,12 @@ def table() -> str:
             *aligned((head, *rows), numbers=(1, 2)),
             "",
             "* the default. GMACs: thousand million multiply-accumulates of convolutions and linear layers on a patch",
-            "of 256 x 256 (a multiplication and an addition count as one; FLOPs are twice as many).",
+            f"of {SIDE} x {SIDE}, those of {', '.join(CLASSIFIERS)} on one of {CLASSIFIED} x {CLASSIFIED}",
+            "(a multiplication and an addition count as one; FLOPs are twice as many).",
             "`sunbreak models NAME` tells all about one of them.",
         ]
     )
 
 
 def _size(entry: ModelEntry) -> str:
-    return f"{entry.parameters or 0:,} parameters, {entry.gmacs} GMACs at 256 x 256"
+    return f"{entry.parameters or 0:,} parameters, {entry.gmacs} GMACs at {entry.side} x {entry.side}"

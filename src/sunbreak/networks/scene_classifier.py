@@ -12,9 +12,10 @@ from typing import Final, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sunbreak.bands import OPTICAL_BANDS
-from sunbreak.networks.encoders import ENCODERS, WIDTHS, Encoder, EncoderName
+from sunbreak.networks.encoders import ENCODERS, STRIDE, WIDTHS, Encoder, EncoderName
 
 Modality = Literal["optical", "radar"]
 Fusion = Literal["concat", "sum", "gated", "film", "stack", "energy"]
@@ -41,7 +42,7 @@ class SceneClassifierOptions:
     fusion: Fusion = "concat"
     """How optical and radar meet."""
     masked: bool = False
-    """Pool the optical features over clear pixels only, so that clouds do not enter the descriptor."""
+    """Clouds do not enter the descriptor: the clear surroundings stand in for them, and are not pooled."""
     variational: bool = False
     """Draw the descriptors in training from a mean and a variance (for gradient-decoupled learning)."""
 
@@ -92,6 +93,16 @@ class SceneClassifier(nn.Module):
         for name, values in statistics.items():
             getattr(self, name).copy_(values.reshape(-1, 1, 1))
 
+    def start_from(self, *others: SceneClassifier) -> None:
+        """Take over the encoders of networks of one sensor each.
+
+        Args:
+            others: Networks with the same encoder and bands; what they look at, this one does, too.
+        """
+        for other in others:
+            for modality, encoder in other.encoders.items():
+                self.encoders[modality].load_state_dict(encoder.state_dict())
+
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Classify patches.
 
@@ -122,9 +133,20 @@ class SceneClassifier(nn.Module):
     def _image(self, modality: Modality, inputs: Mapping[str, Tensor]) -> Tensor:
         if modality == "optical":
             # a cloud is brighter than anything a clear sky shows; unclipped it would outweigh all the rest of the patch
-            return ((inputs["optical"] - self.optical_mean) / self.optical_std).clamp(-CLIP, CLIP)
+            image = ((inputs["optical"] - self.optical_mean) / self.optical_std).clamp(-CLIP, CLIP)
+            return _filled(image, inputs["clear"]) if "clear" in self.inputs else image
         valid = inputs["radar_valid"]
         return torch.cat([(inputs["radar"] - self.radar_mean) / self.radar_std * valid, valid], dim=1)
+
+
+def _filled(image: Tensor, clear: Tensor) -> Tensor:
+    """Take clouds out: what is clear around stands in for them, or else what is clear in the patch, or the mean, 0."""
+    seen = image * clear
+    whole = seen.mean((2, 3), keepdim=True) / (clear.mean((2, 3), keepdim=True) + 1e-3)
+    near, share = (functional.avg_pool2d(values, STRIDE, ceil_mode=True) for values in (seen, clear))
+    around = (near + 0.05 * whole) / (share + 0.05)
+    smooth = functional.interpolate(around, image.shape[-2:], mode="bilinear", align_corners=False)
+    return seen + (1 - clear) * smooth
 
 
 class _Head(nn.Module):

@@ -36,6 +36,8 @@ class TransferOptions:
     """Share of the steps in which the rate rises; then it falls along a cosine."""
     temperature: float = 4.0
     """Of the distillation."""
+    rounds: int = 0
+    """Rounds of self-training of `cloud-aware`, on all patches; they share its steps."""
     seed: int = 0
     """Seed of weights and order."""
 
@@ -51,6 +53,8 @@ class TransferOptions:
             # written so that NaN fails too
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be above 0")
+        if self.rounds < 0:
+            raise OptionError(f"rounds {self.rounds}: must be 0 or more")
         if not 0 <= self.warmup < 1 or not self.weight_decay >= 0:
             raise OptionError(
                 f"warmup {self.warmup}, weight_decay {self.weight_decay}: must be 0 or more, warmup below 1"

@@ -49,8 +49,8 @@ class LabelFilter:
 
 FAITHFUL: Final = LabelFilter()
 """Confidence alone, as published; the value of the threshold is inferred."""
-CLOUD_AWARE: Final = LabelFilter(threshold=None, max_cloud=0.3, share=0.5)
-"""Our own: lightly clouded patches, and of these the more confident half with the classes in balance."""
+CLOUD_AWARE: Final = LabelFilter(threshold=None, max_cloud=0.3, share=0.9)
+"""Our own: lightly clouded patches, the less confident of classes that come up too often left out."""
 
 
 class PseudoLabels(NamedTuple):

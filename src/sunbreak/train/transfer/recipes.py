@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from sunbreak.networks.scene_classifier import SceneClassifier
-from sunbreak.train.transfer.fit import Stage, predict
+from sunbreak.train.transfer.fit import Index, Loss, Stage, predict
 from sunbreak.train.transfer.pseudo_labels import CLOUD_AWARE, FAITHFUL
 from sunbreak.train.transfer.regulation import Regulation, Weights, clear_view_weights, constant, regulate
 from sunbreak.train.transfer.stages import Auxiliaries, Setting, imitate, imitate_three, train_auxiliaries
-from sunbreak.train.transfer.views import View, cloud_bank, without_optical
+from sunbreak.train.transfer.views import View, cloud_bank, one_missing, other_speckle
 
-HIDDEN: Final = 0.2
-"""Share of patches whose optical image is hidden from the cloud-aware student."""
+HIDDEN: Final = (0.2, 0.3)
+"""Shares of patches whose optical image, and whose radar, is hidden from the cloud-aware student."""
+SPECKLE: Final = 1.0
+"""Standard deviation in dB by which its radar varies."""
 
 
 def faithful_auxiliaries(setting: Setting) -> Auxiliaries:
@@ -82,16 +87,16 @@ class CloudAware:
 
     clouds: bool = True
     """Lay further clouds on what the student sees of lightly clouded patches; else it sees what its teachers see."""
-    hidden: float = HIDDEN
-    """Share of patches whose optical image is hidden from the student."""
+    hidden: bool = True
+    """Hide one sensor of half of the patches from the student, and vary the speckle of the others' radar."""
     masked: bool = True
-    """Pool the optical features over clear pixels only."""
+    """Keep clouds out of the descriptor."""
     regulated: bool = True
     """Weigh source and optical auxiliary by the clear share, and all by the regulation; without, all weigh 1."""
-    rounds: int = 1
-    """Rounds of self-training on all patches, within the same number of steps."""
     restored: bool = True
     """Teachers look at the patches as Sunbreak restores them; without, at the cloudy ones."""
+    warm: bool = True
+    """The branches of the target network start from the auxiliaries."""
 
 
 def cloud_aware(
@@ -113,20 +118,23 @@ def cloud_aware(
     if parts.clouds:
         views += (cloud_bank(setting.bands, setting.level, setting.patches.optical.shape[-1]),)
     if parts.hidden:
-        views += (without_optical(parts.hidden),)
+        views += (other_speckle(SPECKLE), one_missing(*HIDDEN))
     source = setting.source_restored if parts.restored else setting.source
     said = source, auxiliaries.optical, auxiliaries.radar
     weights = constant(len(setting.patches), source=1.0, optical=1.0, radar=1.0)
     if parts.regulated:
         weights = _both(clear_view_weights(setting.patches.cloud), regulate(*said))
     network = setting.network(salt=2, fusion=setting.options.fusion, masked=parts.masked)
-    share = 1.0 / (1 + parts.rounds)
+    if parts.warm:
+        network.start_from(*auxiliaries.networks)
+    share = 1.0 / (1 + setting.options.rounds)
     loss = imitate_three(said, weights, setting.options.temperature)
     kept = np.flatnonzero(auxiliaries.kept)
     network = setting.train(network, Stage(name, setting.patches, loss, kept, views, share=share))
-    for number in range(parts.rounds):
-        own = predict(network, setting.patches)["logits"]
-        again = imitate(own, setting.options.temperature)
+    for number in range(setting.options.rounds):
+        # on all patches; those that are not kept are taught by what the network says of them now
+        own = imitate(predict(network, setting.patches)["logits"], setting.options.temperature)
+        again = _either(auxiliaries.kept, loss, own)
         stage = Stage(f"{name}-{number + 1}", setting.patches, again, views=views, share=share)
         network = setting.train(network, stage)
     return network
@@ -143,6 +151,16 @@ def cloud_aware_auxiliaries(setting: Setting, *, restored: bool = True) -> Auxil
         The auxiliaries.
     """
     return train_auxiliaries(setting, CLOUD_AWARE, "gated-f1" if restored else "gated-f1-cloudy", restored=restored)
+
+
+def _either(kept: npt.NDArray[np.bool_], first: Loss, second: Loss) -> Loss:
+    """The first loss on the patches that are kept, the second on the others."""
+
+    def loss(found: dict[str, Tensor], index: Index) -> Tensor:
+        chosen = torch.from_numpy(kept[index]).to(found["logits"].device)
+        return torch.where(chosen, first(found, index), second(found, index))
+
+    return loss
 
 
 def _both(first: Weights, second: Weights) -> Weights:

@@ -106,7 +106,9 @@ def new_network(patches: PatchArrays, options: TransferOptions, *, salt: int, **
 
 
 def statistics(patches: PatchArrays) -> dict[str, Tensor]:
-    """Mean and standard deviation of what is measured, over at most a thousand patches.
+    """Mean and standard deviation of the surface, over at most a thousand patches.
+
+    Of optical only clear pixels count: clouds would set a scale on which surfaces are all alike.
 
     Args:
         patches: The patches.
@@ -116,7 +118,7 @@ def statistics(patches: PatchArrays) -> dict[str, Tensor]:
     """
     some = np.linspace(0, len(patches) - 1, min(len(patches), 1000)).astype(int)
     optical = np.asarray(patches.optical[some], np.float64)
-    found = {"optical": (optical, np.ones_like(optical[:, :1], bool))}
+    found = {"optical": (optical, np.asarray(patches.clear[some], bool))}
     if patches.radar is not None and patches.radar_valid is not None:
         found["radar"] = np.asarray(patches.radar[some], np.float64), np.asarray(patches.radar_valid[some], bool)
     told: dict[str, Tensor] = {}

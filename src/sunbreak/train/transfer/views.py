@@ -26,6 +26,8 @@ DARK, BRIGHT = 0.05, 0.35
 SKY: Final = 512
 """Side in pixels of the simulated skies that clouds are cut from."""
 KINDS: Final[tuple[CloudKind, ...]] = ("mixed", "thick", "broken", "overcast")
+SPARED: Final = 0.25
+"""Share of patches that get no further clouds."""
 COVERS: Final = (0.15, 0.35, 0.5, 0.65, 0.85, 1.0)
 """Cover of the simulated skies, in turn."""
 
@@ -109,24 +111,46 @@ def other_sensor(strength: float) -> View:
     return view
 
 
-def without_optical(share: float) -> View:
-    """Hide the optical image of some patches: all of it counts as cloud.
+def one_missing(optical: float, radar: float) -> View:
+    """Hide one sensor of some patches: all of the optical image counts as cloud, all of the radar as invalid.
 
     Args:
-        share: Share of the patches, 0..1.
+        optical: Share of the patches that lose their optical image, 0..1.
+        radar: Share of the patches that lose their radar, at most 1 - `optical`.
 
     Returns:
         The view.
     """
 
     def view(batch: Batch, draw: np.random.Generator) -> Batch:
-        hidden = torch.from_numpy(draw.random(len(batch["optical"])) < share).reshape(-1, 1, 1, 1)
+        luck = torch.from_numpy(draw.random((len(batch["optical"]), 1, 1, 1)))
+        blind, deaf = luck < optical, luck > 1 - radar
         mean = batch["optical"].mean((0, 2, 3), keepdim=True)
         return {
             **batch,
-            "optical": torch.where(hidden, mean, batch["optical"]),
-            "clear": batch["clear"] * (~hidden),
+            "optical": torch.where(blind, mean, batch["optical"]),
+            "clear": batch["clear"] * (~blind),
+            "radar_valid": batch["radar_valid"] * (~deaf),
         }
+
+    return view
+
+
+def other_speckle(strength: float) -> View:
+    """Vary the backscatter, pixel by pixel and half as much patch by patch, so that no patch is known by its speckle.
+
+    Args:
+        strength: Standard deviation in dB.
+
+    Returns:
+        The view.
+    """
+
+    def view(batch: Batch, draw: np.random.Generator) -> Batch:
+        shape = tuple(batch["radar"].shape)
+        noise = draw.standard_normal(shape, np.float32)
+        noise += np.float32(0.5) * draw.standard_normal((*shape[:2], 1, 1), np.float32)
+        return {**batch, "radar": batch["radar"] + torch.from_numpy(np.float32(strength) * noise)}
 
     return view
 
@@ -145,7 +169,7 @@ class CloudBank:
     """(m,) share of cloud, rising."""
 
     def __call__(self, batch: Batch, draw: np.random.Generator) -> Batch:
-        """Lay a window on every patch; any cover from none to all is as likely.
+        """Lay a window on every patch but some; any cover from none to all is as likely.
 
         Args:
             batch: The batch.
@@ -160,11 +184,12 @@ class CloudBank:
         low = np.minimum(low, len(self.cover) - 1)
         chosen = torch.from_numpy(draw.integers(low, np.maximum(high, low + 1)))
         window = turned({"t": self.through[chosen], "a": self.added[chosen], "c": self.clear[chosen]}, draw)
-        return {
-            **batch,
+        spared = torch.from_numpy(draw.random((len(wanted), 1, 1, 1)) < SPARED)
+        clouded = {
             "optical": batch["optical"] * window["t"] + window["a"],
             "clear": batch["clear"] * window["c"],
         }
+        return {**batch, **{name: torch.where(spared, batch[name], seen) for name, seen in clouded.items()}}
 
 
 @lru_cache(2)
