@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo demo-transfer test lint check-long study study-smoke ablations results weights clean
+.PHONY: demo demo-transfer test lint check-long study study-smoke transfer-study ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -87,6 +87,12 @@ ablations: $(VENV)/all
 study-smoke: $(VENV)/all
 	$(BIN)/python bench/study.py $(SUNBREAK_DATA) $(RUNS)/smoke --plan smoke
 	$(BIN)/python bench/study_tables.py $(SUNBREAK_DATA) $(RUNS)/smoke --plan smoke
+
+# Scene classes under cloud: every way to a target network over five seeds, about four hours of one core (two processes share
+# the work), and the tables.
+transfer-study: $(VENV)/all
+	$(BIN)/python bench/transfer_study.py $(RUNS)/transfer $(STUDY_FLAGS)
+	$(BIN)/python bench/transfer_tables.py $(RUNS)/transfer
 
 # The other tables of RESULTS.md, in its order; after `make weights`.
 PAIRS = collection:$(SUNBREAK_DATA),split=test

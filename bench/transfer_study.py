@@ -10,10 +10,11 @@ Tables: `bench/transfer_tables.py STUDY`. Two cores need about two hours for fiv
 
 import argparse
 import fcntl
+import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +22,14 @@ import numpy as np
 import torch
 
 from sunbreak.data.labelled import open_labelled
+from sunbreak.errors import SunbreakError
 from sunbreak.networks.scene_classifier import SceneClassifier
+from sunbreak.train.run_folder import begin
 from sunbreak.train.transfer.baselines import BASELINES
 from sunbreak.train.transfer.fit import predict
 from sunbreak.train.transfer.options import TransferOptions
 from sunbreak.train.transfer.patch_arrays import PatchArrays, read_arrays
+from sunbreak.train.transfer.pseudo_labels import FAITHFUL
 from sunbreak.train.transfer.recipes import (
     CloudAware,
     cloud_aware,
@@ -36,7 +40,7 @@ from sunbreak.train.transfer.recipes import (
 )
 from sunbreak.train.transfer.regulation import Regulation, constant
 from sunbreak.train.transfer.source import BANDS, fit_source
-from sunbreak.train.transfer.stages import Auxiliaries, Setting
+from sunbreak.train.transfer.stages import Auxiliaries, Setting, train_auxiliaries
 from sunbreak.train.transfer.views import as_restored, under_open_sky
 
 READINGS = {
@@ -51,7 +55,6 @@ READINGS = {
 }
 """Readings of the regulation mechanism; `irm-share` is the opposite direction, a control."""
 PARTS = {
-    "cloud-aware": CloudAware(),
     "cloud-aware-no-clouds": CloudAware(clouds=False),
     "cloud-aware-no-hiding": CloudAware(hidden=False),
     "cloud-aware-unmasked": CloudAware(masked=False),
@@ -59,11 +62,9 @@ PARTS = {
     "cloud-aware-cold": CloudAware(warm=False),
     "cloud-aware-cloudy-teachers": CloudAware(restored=False),
 }
-"""The cloud-aware recipe, whole and with one part left out."""
+"""The cloud-aware recipe with one part left out."""
 RESTORED = {"source": 0.0, "target": 0.5, "test": 1.0}
 """Largest share of cloud of the patches that are restored, too."""
-FIRST = ("irm", "cloud-aware")
-"""What every seed trains before the variants."""
 
 
 class Study(NamedTuple):
@@ -87,18 +88,26 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=2000, help="cloudy patches to be scored on")
     parser.add_argument("--data-seed", type=int, default=0, help="seed of the patches")
     parser.add_argument("--main-only", action="store_true", help="leave out readings, parts left out")
+    parser.add_argument("--only", nargs="+", metavar="METHOD", help="methods to train; processes that share a seed")
     given = parser.parse_args()
     torch.set_num_threads(1)  # so that the same seed gives the same weights beside another process
-    study = _study(given)
+    try:
+        _run(_study(given), given)
+    except SunbreakError as error:
+        sys.exit(f"{given.study}: {error}")
+
+
+def _run(study: Study, given: argparse.Namespace) -> None:
     for variants in (False, True)[: 1 if given.main_only else 2]:
         for seed in range(given.seeds):
-            with (given.study / f"seed-{seed}.lock").open("w") as lock:
+            share = "-".join(["seed", str(seed), *(given.only or ())])
+            with (given.study / f"{share}.lock").open("w") as lock:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue  # another process is at it
                 options = TransferOptions(epochs=given.epochs, encoder=given.encoder, seed=seed)
-                _train(study, options, variants=variants)
+                _train(study, options, lambda name: given.only is None or name in given.only, variants=variants)
 
 
 def _study(given: argparse.Namespace) -> Study:
@@ -112,8 +121,9 @@ def _study(given: argparse.Namespace) -> Study:
     }
     with (data / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits for the first to make them
+        read = partial(read_arrays, progress=True, workers=2)
         arrays = {
-            name: read_arrays(open_labelled(spec), BANDS, data / name, restore_to=RESTORED[name], progress=True)
+            name: read(open_labelled(spec), BANDS, data / name, restore_to=RESTORED[name])
             for name, spec in specs.items()
         }
         patches = open_labelled(test)
@@ -127,16 +137,17 @@ def _study(given: argparse.Namespace) -> Study:
     return Study(**arrays, folder=given.study)
 
 
-def _train(study: Study, options: TransferOptions, *, variants: bool) -> None:
+def _train(study: Study, options: TransferOptions, wanted: Callable[[str], bool], *, variants: bool) -> None:
     folder = study.folder / f"seed-{options.seed}"
-    folder.mkdir(exist_ok=True)
+    begin(folder, {"options": asdict(options), "patches": [len(part) for part in study[:3]]})
     source = fit_source(study.source, 10, folder, options, progress=True)
     said = predict(source, study.target)["logits"]
     again = predict(source, as_restored(study.target))["logits"]
     setting = Setting(study.target, said, again, BANDS, "L1C", options, folder, progress=True)
-    for name, answer in _methods(setting, source, study, variants=variants):
+    methods = _variants(setting, study.test) if variants else _methods(setting, source, study.test)
+    for name, answer in methods.items():
         path = folder / f"{name}.npz"
-        if path.is_file():
+        if path.is_file() or not wanted(name):
             continue
         start = time.monotonic()
         found = answer()
@@ -146,62 +157,59 @@ def _train(study: Study, options: TransferOptions, *, variants: bool) -> None:
         print(f"seed {options.seed}  {name:24s} {100 * right:5.1f} %  {time.monotonic() - start:5.0f} s", flush=True)
 
 
-Answer = Callable[[], dict[str, np.ndarray]]
+Answer = Callable[[], Mapping[str, np.ndarray]]
 
 
-def _methods(
-    setting: Setting, source: SceneClassifier, study: Study, *, variants: bool
-) -> Iterator[tuple[str, Answer]]:
-    """Every method by name, with what trains it and classifies the test patches."""
-    test = study.test
-    if not variants:
-        yield "source", lambda: predict(source, test)
-        yield "restored", lambda: predict(source, as_restored(test))
-        for name, baseline in BASELINES.items():
-            scored = under_open_sky(test) if name == "clear-sky" else test
-            yield name, partial(_trained, baseline, setting, scored)
-    published = faithful_auxiliaries(setting)
-    if not variants:
-        yield "auxiliaries-mean", lambda: {"logits": _mean(published, test)}
-        alike = constant(len(setting.patches), source=1.0, optical=1.0, radar=1.0)
-        yield "equal", lambda: predict(three_teachers(setting, published, alike, Regulation(), "equal"), test)
-    for name, rule in READINGS.items():
-        if (name in FIRST) != variants:
-            yield name, partial(_faithful, setting, published, rule, name, test)
-    for name, parts in PARTS.items():
-        if (name in FIRST) != variants:
-            gated = cloud_aware_auxiliaries(setting, restored=parts.restored)
-            yield name, partial(_cloud_aware, setting, gated, parts, name, test)
-    if variants:
-        again = replace(setting, options=replace(setting.options, rounds=1))
-        name = "cloud-aware-one-round"
-        yield name, partial(_cloud_aware, again, cloud_aware_auxiliaries(setting), CloudAware(), name, test)
-        # ours on the auxiliaries of the published method: what the gate gives
-        ungated = CloudAware(restored=False)
-        yield "cloud-aware-no-gate", partial(_cloud_aware, setting, published, ungated, "cloud-aware-no-gate", test)
+def _methods(setting: Setting, source: SceneClassifier, test: PatchArrays) -> dict[str, Answer]:
+    """What is compared: by name, what trains it and classifies the test patches."""
+    published = cache(lambda: faithful_auxiliaries(setting))
+    alike = constant(len(setting.patches), source=1.0, optical=1.0, radar=1.0)
+
+    def baseline(name: str) -> Mapping[str, np.ndarray]:
+        scored = under_open_sky(test) if name == "clear-sky" else test
+        return predict(BASELINES[name](setting), scored)
+
+    return {
+        "source": lambda: predict(source, test),
+        "restored": lambda: predict(source, as_restored(test)),
+        **{name: partial(baseline, name) for name in BASELINES},
+        "auxiliaries-mean": lambda: _mean(published(), test),
+        "equal": lambda: predict(three_teachers(setting, published(), alike, Regulation(), "equal"), test),
+        "irm": lambda: predict(faithful(setting, published(), READINGS["irm"], "irm"), test),
+        "cloud-aware": lambda: predict(cloud_aware(setting, cloud_aware_auxiliaries(setting)), test),
+    }
 
 
-def _trained(
-    baseline: Callable[[Setting], SceneClassifier], setting: Setting, test: PatchArrays
-) -> dict[str, np.ndarray]:
-    return dict(predict(baseline(setting), test))
+def _variants(setting: Setting, test: PatchArrays) -> dict[str, Answer]:
+    """The other readings of the mechanism, and ours with one part left out or added."""
+
+    def reading(name: str) -> Mapping[str, np.ndarray]:
+        return predict(faithful(setting, faithful_auxiliaries(setting), READINGS[name], name), test)
+
+    def without(name: str) -> Mapping[str, np.ndarray]:
+        parts = PARTS[name]
+        found = cloud_aware_auxiliaries(setting, restored=parts.restored)
+        return predict(cloud_aware(setting, found, parts, name), test)
+
+    def ungated(name: str) -> Mapping[str, np.ndarray]:
+        found = train_auxiliaries(setting, FAITHFUL, "ungated-f1", restored=True)
+        return predict(cloud_aware(setting, found, CloudAware(), name), test)
+
+    def one_round(name: str) -> Mapping[str, np.ndarray]:
+        longer = replace(setting, options=replace(setting.options, rounds=1))
+        return predict(cloud_aware(longer, cloud_aware_auxiliaries(setting), CloudAware(), name), test)
+
+    return {
+        **{name: partial(without, name) for name in PARTS},
+        "cloud-aware-no-gate": partial(ungated, "cloud-aware-no-gate"),
+        "cloud-aware-one-round": partial(one_round, "cloud-aware-one-round"),
+        **{name: partial(reading, name) for name in READINGS if name != "irm"},
+    }
 
 
-def _faithful(
-    setting: Setting, found: Auxiliaries, rule: Regulation, name: str, test: PatchArrays
-) -> dict[str, np.ndarray]:
-    return dict(predict(faithful(setting, found, rule, name), test))
-
-
-def _cloud_aware(
-    setting: Setting, found: Auxiliaries, parts: CloudAware, name: str, test: PatchArrays
-) -> dict[str, np.ndarray]:
-    return dict(predict(cloud_aware(setting, found, parts, name), test))
-
-
-def _mean(found: Auxiliaries, test: PatchArrays) -> np.ndarray:
+def _mean(found: Auxiliaries, test: PatchArrays) -> dict[str, np.ndarray]:
     optical, radar = (predict(network, test)["logits"] for network in found.networks)
-    return (optical + radar) / 2
+    return {"logits": (optical + radar) / 2}
 
 
 if __name__ == "__main__":

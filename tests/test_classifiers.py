@@ -71,6 +71,15 @@ def test_ours_tells_what_its_card_says(tmp_path):
     assert (radar.uses_optical, radar.uses_radar) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "said", "needs"),
+    [(ALL, "radar", True), (ALL, "radar where there is some", False), (ALL[:1], "radar", False)],
+)
+def test_the_card_says_whether_radar_can_be_done_without(tmp_path, inputs, said, needs):
+    weights = WEIGHTS[: sum(channels for _, channels in inputs)]
+    assert open_classifier(ours(tmp_path / "m.onnx", weights, inputs, card={"inputs": said})).needs_radar is needs
+
+
 def test_no_radar_is_radar_that_is_nowhere_valid(tmp_path):
     classifier = open_classifier(ours(tmp_path / "mine.onnx", WEIGHTS, ALL))
     optical, radar, clear = patches()
@@ -253,6 +262,7 @@ def test_a_function_sees_no_data_as_nothing():
 
     classifier = callable_classifier(function, bands=["B08"], classes=["a", "b"], patch=8, name="mine")
     assert (classifier.name, classifier.levels, classifier.uses_radar) == ("mine", ("L1C", "L2A"), False)
+    assert not classifier.needs_radar
     optical = np.full((2, 1, 8, 8), np.nan)
     optical[0] = 0.5
     logits = classifier.run(optical, None, np.ones((2, 8, 8), bool))["logits"]

@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from classifier_files import CLASSES, RGB, linear, ours, sidecar
+from conftest import write_raster
 from scenes import cloudy_scene
 from sunbreak.classifiers import Classifier, callable_classifier
 from sunbreak.cli import main
@@ -121,9 +122,11 @@ def test_radar_goes_to_those_who_look_at_it(data):
     seen.clear()
     assert run(fusion).notes == ("seeing: takes radar, and the data have none; scored without",)
     assert seen[0][1] is None
-    blind, _ = seeing(uses_radar=True, uses_optical=False)
-    with pytest.raises(OptionError, match="looks at radar only, and data 'made:x' have none"):
-        run(blind)
+    for blind in ({"uses_optical": False}, {"needs_radar": True}):
+        with pytest.raises(OptionError, match="seeing: needs radar, and data 'made:x' have none"):
+            run(seeing(uses_radar=True, **blind)[0])
+    data()
+    assert run(seeing(uses_radar=True, needs_radar=True)[0]).notes == ()
 
 
 def test_branches_are_kept_of_networks_that_have_both(data):
@@ -145,25 +148,73 @@ def test_classes_in_another_order_are_the_same_classes(data):
     assert_array_equal(report.logits["turned"], report.logits["mine"])
 
 
-@pytest.mark.parametrize(
-    ("classes", "words"),
-    [
-        ((*CLASSES, "snow"), "mine: knows the class 'snow' and data 'made:x' do not"),
-        (("Sea/Lake", "Forest & wood", "wheat"), "mine: knows the class 'wheat' and"),
-        (CLASSES[:2], "mine: does not know the class 'crop'; data 'made:x' do"),
-    ],
-)
-def test_other_classes_are_refused(data, classes, words):
+def test_data_may_hold_some_of_the_classes_that_models_know(data):
+    patches = data(classes=("crop", "Sea/Lake"), labels=[0, 1, 1, 0, 0])
+    turned = callable_classifier(
+        lambda optical: optical.mean((2, 3))[:, ::-1], classes=CLASSES[::-1], bands=RGB, patch=SIZE, name="turned"
+    )
+    report = run(by_colour(), turned)
+    assert report.classes == CLASSES
+    assert_array_equal(report.labels, [2, 0, 0, 2, 2])
+    assert_allclose(report.logits["mine"], [one.cloudy[[2, 1, 0]].mean((1, 2)) for one in patches], rtol=1e-6)
+    assert_array_equal(report.logits["turned"], report.logits["mine"])
+    right = np.mean(report.logits["mine"].argmax(axis=1) == report.labels)
+    assert json.loads(report.json())["averages"][1]["accuracy"] == pytest.approx(right)
+    backwards = run(turned, by_colour())
+    assert backwards.classes == CLASSES[::-1]
+    assert_array_equal(backwards.labels, [0, 2, 2, 0, 0])
+    assert "crop" in backwards.text()
+
+
+@pytest.mark.parametrize("classes", [("Sea/Lake", "Forest & wood", "wheat"), CLASSES[:2]])
+def test_a_class_of_the_data_that_a_model_does_not_know_is_refused(data, classes):
     data()
+    words = f"mine: does not know the class 'crop' of data 'made:x'; it knows {', '.join(classes)}"
     with pytest.raises(OptionError) as caught:
         run(by_colour(classes=classes))
-    assert words in str(caught.value)
+    assert str(caught.value) == words
+
+
+def test_models_of_other_classes_are_not_put_side_by_side(data):
+    data(classes=CLASSES[:2], labels=[0, 1, 0, 1, 0])
+    with pytest.raises(OptionError) as caught:
+        run(by_colour(), by_colour("other", classes=(*CLASSES[:2], "wheat")))
+    assert str(caught.value).startswith("other and mine: only one of them knows the class 'crop'")
+
+
+def test_patches_without_a_label_are_left_out_and_counted(data):
+    patches = data(labels=[0, None, 2, None, 1])
+    classifier, seen = seeing()
+    report = run(classifier)
+    assert report.names == ("patch-0", "patch-2", "patch-4")
+    assert_array_equal(report.labels, [0, 2, 1])
+    assert_array_equal(seen[1][0], patches.entries[2].load().cloudy[[2, 1, 0]])
+    assert report.notes == ("data: left out (no label): 2 of 5 patches",)
+    assert report.split_hash != patches.split_hash  # other patches, another hash
+
+
+def test_labels_of_ones_own_area_are_scored(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, bands, array in (
+        ("optical", BANDS, rng.integers(400, 3000, (4, SIZE, 3 * SIZE)).astype("uint16")),
+        ("radar", ("VV", "VH"), rng.uniform(-20, -5, (2, SIZE, 3 * SIZE)).astype("float32")),
+    ):
+        (tmp_path / name).mkdir()
+        write_raster(tmp_path / name / "a.tif", array, descriptions=bands)
+    (tmp_path / "labels.csv").write_text("name,class\na_r0_c2,crop\n")
+    data = f"pairs:{tmp_path},cell={SIZE},level=L2A,offset=0"
+    report = evaluate_scene_classes([by_colour()], data)
+    assert (report.names, report.classes, list(report.labels)) == (("a_r0_c2",), CLASSES, [2])
+    assert report.notes == ("data: left out (no label): 2 of 3 patches",)
+    (tmp_path / "labels.csv").unlink()
+    with pytest.raises(OptionError, match="none of 3 patches has a label"):
+        evaluate_scene_classes([by_colour()], data)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": [0, 1, None, 2, None]}, "2 of 5 patches have no label, patch-2 first"),
+        ({"labels": [None] * 5}, "data 'made:x': none of 5 patches has a label"),
         ({"size": 64}, "takes patches of 24 pixels, those of data 'made:x' have 64"),
         ({"level": "L1C"}, "made for L2A with the bands B04 B03 B02; data 'made:x' are L1C;"),
         ({"bands": ("B02", "B03", "B8A", "B08")}, "are L2A without B04; choose"),
@@ -250,7 +301,7 @@ def test_optical_models_are_scored_on_restored_patches_too(data):
 def test_restoring_first_needs_a_model_without_radar(data):
     data()
     fusion, _ = seeing(uses_radar=True)
-    with pytest.raises(OptionError, match="every model looks at radar"):
+    with pytest.raises(OptionError, match=r"every model looks at radar; add .* \(RUN/source\)"):
         run(fusion, restored=True)
 
 

@@ -26,6 +26,8 @@ from sunbreak.weights.card import class_names, parsed
 
 Logits = dict[str, np.ndarray]
 """`logits`, (n, class), float32; of networks with two branches also `logits_optical` and `logits_radar`."""
+NEEDS_RADAR: Final = "radar"
+"""What the card of a classifier gives as its `inputs` if all patches that it was trained on had radar."""
 PARTS: Final = ("logits_optical", "logits_radar")
 """What each branch alone says, where a network has two."""
 
@@ -52,6 +54,8 @@ class Classifier:
     measured and clear."""
     uses_optical: bool = True
     """Whether it looks at the optical image."""
+    needs_radar: bool = False
+    """Whether it cannot do without radar: it has never seen a patch that has none."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the item of a class map says of it: `runtime`, `precision`, `weights_sha256` and `model_card`."""
 
@@ -181,6 +185,7 @@ def _ours(path: Path, card: Card, runtime: engine.RuntimeName, precision: engine
     return Classifier(
         card.name, card.classes, card.bands, card.levels, card.patch,
         uses_radar="radar" in wants, run=run, uses_optical="optical" in wants,
+        needs_radar="radar" in wants and card.inputs == NEEDS_RADAR,
         facts=facts | {"model_card": json.dumps(card.content(), indent=2, ensure_ascii=False)},
     )  # fmt: skip
 

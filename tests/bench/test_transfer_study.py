@@ -18,17 +18,22 @@ ONE_BRANCH = {"source", "restored", "kd-optical", "kd-radar", "early-stacking", 
 METHODS = ONE_BRANCH | BASELINES.keys() | {"equal", "irm", "cloud-aware"}
 
 
+def loaded(name):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, BENCH / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The study, and a function that runs its command again."""
     folder = tmp_path_factory.mktemp("bench") / "study"
-    spec = importlib.util.spec_from_file_location("transfer_study", BENCH / "transfer_study.py")
-    module = importlib.util.module_from_spec(spec)
     threads = torch.get_num_threads()
     views.cloud_bank.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "transfer_study", module)
-        spec.loader.exec_module(module)
+        module = loaded("transfer_study")
         patch.setattr(views, "SKY", 128)  # a sixteenth of the skies
 
         def again(*more):
@@ -60,6 +65,15 @@ def test_every_method_says_something_of_every_test_patch(run):
                 assert np.isfinite(said[name]).all()
 
 
+def test_the_tables_read_what_the_study_writes(run, capsys):
+    folder, _ = run
+    loaded("transfer_tables").main([str(folder)])
+    told = capsys.readouterr().out
+    for method in METHODS:
+        assert f"| {method} |" in told
+    assert "seeds 0; " in told
+
+
 def test_no_two_methods_are_the_same_network(run):
     folder, _ = run
     said = {}
@@ -78,7 +92,9 @@ def test_no_patch_of_the_test_is_one_of_the_training(run):
 
 def test_the_same_command_again_does_nothing(run, capsys):
     folder, again = run
-    made = [path for path in folder.glob("*/**/*") if path.suffix in {".npz", ".npy", ".safetensors"}]
+    made = [path for path in folder.glob("*/**/*") if path.suffix in {".npy", ".safetensors"}]
+    made += [folder / "seed-0" / f"{method}.npz" for method in METHODS]
+    assert len(made) > 2 * len(METHODS)
     before = [path.stat().st_mtime_ns for path in made]
     test = (folder / "test.npz").read_bytes()
     capsys.readouterr()
@@ -112,3 +128,11 @@ def test_a_seed_that_another_process_is_at_is_left_to_it(run, capsys):
         assert not (folder / "seed-0" / "equal.npz").exists()
     (folder / "equal.kept").rename(folder / "seed-0" / "equal.npz")
     assert capsys.readouterr().out == ""
+
+
+def test_a_study_does_not_go_on_with_other_settings(run, capsys):
+    _, again = run
+    with pytest.raises(SystemExit) as caught:
+        again("--epochs", "11")
+    assert "holds a training with other options" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,8 @@
 import pytest
 
 from sunbreak.data import FORMS, open_data, parse_spec
+from sunbreak.data.labelled.kinds import LABELLED
+from sunbreak.data.spec import Option, SpecForm
 from sunbreak.errors import OptionError
 
 
@@ -46,6 +48,31 @@ def test_messages_say_what_is_valid(text, words):
     with pytest.raises(OptionError) as caught:
         read(text)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("forms", [FORMS, {name: kind.form for name, kind in LABELLED.items()}])
+def test_examples_are_of_the_kinds_at_hand_and_can_be_read(forms):
+    for text in ("sen12", *(f"{kind}:" for kind, form in forms.items() if form.path)):
+        with pytest.raises(OptionError) as caught:
+            parse_spec(text, forms)
+        examples = str(caught.value).rpartition("for example ")[2].split(" or ")
+        for example in examples:
+            assert parse_spec(example, forms).text.startswith(text if ":" in text else "")
+
+
+@pytest.mark.parametrize(
+    ("forms", "example"),
+    [
+        ({"made": SpecForm({"name": Option("", "name"), "n": Option(3, "number")})}, "for example made:n=3"),
+        ({"made": SpecForm({})}, "for example made:"),
+        ({"made": SpecForm({}, "a folder")}, "for example made:../data"),
+        ({"made": SpecForm({}), "read": SpecForm({}, "a folder")}, "for example read:../data or made:"),
+    ],
+)
+def test_an_example_has_what_its_kind_has(forms, example):
+    with pytest.raises(OptionError) as caught:
+        parse_spec("other:x", forms)
+    assert str(caught.value).endswith(example)
 
 
 def test_simulated_scenes_know_the_truth_and_repeat():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from classifier_files import linear, sidecar
-from labelled_layouts import write_eurosat
+from labelled_layouts import write_eurosat, write_picture
 from sunbreak.cli import main
 from sunbreak.simulate import SCENE_CLASSES
 from sunbreak.train.transfer import views
@@ -61,7 +61,7 @@ def test_a_transfer_leaves_two_classifiers_and_says_how_to_use_them(run, capsys)
     told = capsys.readouterr().out
     assert f"{run}: transferred" in told
     assert f"sunbreak classify SCENE --radar S1 --model {run} -o OUT" in told
-    for folder, inputs in ((run, "radar"), (run / "source", "nothing")):
+    for folder, inputs in ((run, "radar where there is some"), (run / "source", "nothing")):
         for name in ("model.onnx", "model.safetensors"):
             assert (folder / name).is_file()
         card = json.loads((folder / "model.json").read_text())
@@ -119,7 +119,9 @@ def test_unknown_settings_are_wrong_usage(flag, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("flag", [("--epochs", "0"), ("--batch", "0"), ("--warmup", "1"), ("--temperature", "0")])
+@pytest.mark.parametrize(
+    "flag", [("--epochs", "0"), ("--batch", "0"), ("--warmup", "1"), ("--temperature", "0"), ("--rounds", "-1")]
+)
 def test_impossible_settings_give_one_line(flag, tmp_path, capsys):
     refused(capsys, transfer(tmp_path / "run", *flag), flag[0].lstrip("-"), "must be")
     assert not (tmp_path / "run").exists()
@@ -158,7 +160,7 @@ def somebody(path, channels=3, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"classes": ["sea", "wood", "field"]}, ["knows the class", "both need the same class names"]),
+        ({"classes": ["sea", "wood", "field"]}, ["has the class", "does not know", "sea, wood, field"]),
         ({"channels": 4}, ["mine.onnx", "takes 4 bands", "mine.json names 3"]),
         ({"patch": 64}, ["takes patches of 64 pixels", "have 32"]),
         ({"levels": ["L2A"]}, ["made for L2A", "is L1C"]),
@@ -166,6 +168,26 @@ def somebody(path, channels=3, **changes):
 )
 def test_a_classifier_that_does_not_fit_is_refused(changes, words, tmp_path, capsys):
     refused(capsys, transfer(tmp_path / "run", source=somebody(tmp_path / "mine.onnx", **changes)), *words)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (SOURCE.replace("size=32", "size=48"), ["takes patches of 48 pixels", "have 32"]),
+        ("class-folders:{}/pictures,size=32", ["made for L2A", "is L1C"]),
+    ],
+)
+def test_data_that_do_not_fit_are_refused_before_a_source_is_trained_on_them(source, words, tmp_path, capsys):
+    for name in ("crop", "wood"):
+        write_picture(tmp_path / "pictures" / name / f"{name}.png", np.full((32, 32, 3), 90, np.uint8))
+    refused(capsys, transfer(tmp_path / "run", source=source.format(tmp_path)), *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_after_a_mistake_the_same_folder_can_be_taken(tmp_path, capsys):
+    for source in ("runs/nowhere", somebody(tmp_path / "other.onnx", patch=64)):
+        refused(capsys, transfer(tmp_path / "run", source=source), "")
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_model_that_restores_is_no_source(tmp_path, capsys):

@@ -104,6 +104,23 @@ def test_each_branch_speaks_for_itself(fusion):
         assert not torch.allclose(after["logits"], before["logits"])
 
 
+@pytest.mark.parametrize("fusion", ["concat", "sum"])
+def test_where_fusion_is_a_sum_the_branches_add_up_to_it(fusion):
+    found = said(network := made(fusion=fusion), given(network))
+    torch.testing.assert_close(found["logits_optical"] + found["logits_radar"], found["logits"])
+
+
+def test_branches_take_over_the_encoders_of_networks_of_one_sensor():
+    network, optical, radar = made(), *(made(seed=seed, modalities=(m,)) for seed, m in enumerate(BOTH, 7))
+    head = network.head.classify.weight.clone()
+    network.start_from(optical, radar)
+    inputs = given(network)
+    for other, m in ((optical, "optical"), (radar, "radar")):
+        image = other._image(m, inputs)
+        assert torch.equal(network.encoders[m](image), other.encoders[m](image))
+    assert torch.equal(network.head.classify.weight, head)
+
+
 def test_early_stacking_looks_at_both():
     network = made(fusion="stack")
     inputs = given(network)
@@ -198,7 +215,7 @@ class TestMaskedPooling:
             bright = said(network, inputs | {"optical": inputs["optical"] + 1})
             assert torch.equal(found["logits"], bright["logits"])
             if fusion != "energy":  # there a silent branch still has a say of its own
-                assert torch.equal(found["logits"], found["logits_radar"])
+                torch.testing.assert_close(found["logits"], found["logits_radar"] + 0.5 * network.head.classify.bias)
 
     def test_where_next_to_nothing_is_clear_less_is_told(self):
         torch.manual_seed(0)
@@ -351,12 +368,15 @@ def test_a_written_classifier_tells_what_it_is(tmp_path):
     from sunbreak.classifiers import open_classifier
 
     network = SceneClassifier(SceneClassifierOptions(classes=3, masked=True)).eval()
-    real = Learnt("mine", "What it is.", ("a", "b", "c"), "L2A", 32, ["pairs:here"], ["x"], {"source": "a file"})
+    real = Learnt(
+        name="mine", summary="What it is.", classes=("a", "b", "c"), level="L2A", patch=32, data=["pairs:here"],
+        regions=["x"], free=False, settings={"source": "a file"}, needs="radar",
+    )  # fmt: skip
     card = json.loads(write_classifier(network, tmp_path, real).with_suffix(".json").read_text())
     assert card["architecture"]["network"] == SCENE_CLASSIFIER
     assert card["inputs"] == "radar"
     assert "unknown" in card["licence"]  # of patches whose terms nobody has stated here
-    assert card["training"]["regions_seen"] == ["x"]
+    assert (card["training"]["regions_seen"], card["training"]["source"]) == (["x"], "a file")
     classifier = open_classifier(tmp_path)
     assert (classifier.classes, classifier.levels, classifier.patch) == (("a", "b", "c"), ("L2A",), 32)
     assert classifier.uses_radar

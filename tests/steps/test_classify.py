@@ -173,6 +173,16 @@ def test_a_classifier_sees_reflectance_radar_and_what_is_clear():
     assert_array_equal(clear, expected)
 
 
+def test_a_fusion_model_that_has_never_gone_without_radar_is_not_asked_to():
+    classifier, seen = seeing(uses_radar=True, needs_radar=True)
+    for scene in (scene_like(), scene_like(radar=True).sel(pol=["VV"])):
+        with pytest.raises(OptionError, match=r"seeing: needs radar \(VV and VH\), and the scene has .*--radar"):
+            classify(scene, model=classifier)
+    assert not seen
+    classify(scene_like((16, 16), radar=True), model=classifier)
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("pols", [None, ["VV"], ["VH"]])
 def test_a_fusion_model_goes_without_radar_and_says_so_once(pols):
     scene = scene_like((32, 32), radar=True)
@@ -197,7 +207,7 @@ def test_an_optical_model_needs_no_radar_and_is_silent():
 def test_a_radar_model_needs_radar_and_nothing_else():
     classifier, seen = seeing(uses_radar=True, uses_optical=False)
     for scene in (scene_like(), scene_like(radar=True).sel(pol=["VV"])):
-        with pytest.raises(OptionError, match=r"seeing: looks at VV and VH only, and the scene has .*--radar"):
+        with pytest.raises(OptionError, match=r"seeing: needs radar \(VV and VH\), and the scene has .*--radar"):
             classify(scene, model=classifier)
     scene = scene_like((16, 32), radar=True, quality=np.zeros((16, 32), np.uint8)).sel(band=["B08"])
     scene.radar.values[:, :, 16:] = np.nan

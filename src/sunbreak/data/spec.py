@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sunbreak.errors import OptionError
 
@@ -91,9 +91,6 @@ class Spec:
         return self.options[name]
 
 
-_EXAMPLE: Final = "for example collection:../data,split=test or simulated:seed=0,n=16"
-
-
 def parse_spec(text: str, forms: Mapping[str, SpecForm]) -> Spec:
     """Read a data SPEC.
 
@@ -115,12 +112,16 @@ def parse_spec(text: str, forms: Mapping[str, SpecForm]) -> Spec:
     """
     kind, _, rest = text.partition(":")
     if kind not in forms:
-        raise OptionError(f"data {text!r}: kind {kind!r} is unknown; choose from {', '.join(forms)}, {_EXAMPLE}")
+        raise OptionError(
+            f"data {text!r}: kind {kind!r} is unknown; choose from {', '.join(forms)}, for example {_examples(forms)}"
+        )
     form = forms[kind]
     parts = [part.strip() for part in rest.split(",")] if rest else []
     path = parts.pop(0) if form.path and parts else ""
     if form.path and not path:
-        raise OptionError(f"data {text!r}: {kind} needs the path of {form.path} after the colon, {_EXAMPLE}")
+        raise OptionError(
+            f"data {text!r}: {kind} needs the path of {form.path} after the colon, for example {_example(kind, form)}"
+        )
     valid = ", ".join(f"{name}={option.default}" for name, option in form.options.items())
     given: dict[str, Value] = {}
     for part in parts:
@@ -134,3 +135,14 @@ def parse_spec(text: str, forms: Mapping[str, SpecForm]) -> Spec:
         given[name] = form.options[name].read(name, value)
     defaults = {name: option.default for name, option in form.options.items()}
     return Spec(text=text, kind=kind, path=path, options={**defaults, **given}, given=frozenset(given))
+
+
+def _example(kind: str, form: SpecForm) -> str:
+    option = next((f"{name}={option.default}" for name, option in form.options.items() if option.default != ""), "")
+    return f"{kind}:../data" if form.path else f"{kind}:{option}"
+
+
+def _examples(forms: Mapping[str, SpecForm]) -> str:
+    """One of a kind with a path, and one of a kind without, as far as there are any."""
+    kinds = {bool(form.path): _example(kind, form) for kind, form in reversed(tuple(forms.items()))}
+    return " or ".join(kinds[with_path] for with_path in (True, False) if with_path in kinds)

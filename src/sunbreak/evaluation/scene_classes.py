@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -43,10 +43,12 @@ def evaluate_scene_classes(
     """Classify every patch with every model, and score the classes by cloud cover.
 
     Clouds are found by Sunbreak's own mask, whatever the data know of them, as they would be in use; the cover that
-    patches are grouped by is the true one where the data know it.
+    patches are grouped by is the true one where the data know it. Patches without a label are left out, and counted in
+    a note.
 
     Args:
-        models: Classifiers, or what `classifiers.open_classifier` opens; at least one.
+        models: Classifiers, or what `classifiers.open_classifier` opens; at least one. All know the same classes, in
+            any order, among them those of the data; the report has them in the order of the first model.
         data: SPEC of labelled patches, see `data.labelled.open_labelled`.
         options: Buffer and restorer for `restored`, and whether seen regions may be scored; nothing else plays a part.
         restored: Add a row for every model that looks at no radar, in which the patch is restored first. A patch that
@@ -57,9 +59,9 @@ def evaluate_scene_classes(
         The report; print its `text()`.
 
     Raises:
-        OptionError: The SPEC or a model is unknown, no model is named, the patches are not labelled, or a model has
-            other classes, another patch size or level, needs bands or radar that the data have not, or was trained on a
-            region of the data.
+        OptionError: The SPEC or a model is unknown, no model is named, no patch has a label, or a model has other
+            classes than the first, does not know a class of the data, has another patch size or level, needs bands or
+            radar that the data have not, or was trained on a region of the data.
         RasterError: A file of the data is missing or damaged.
 
     Example:
@@ -73,9 +75,11 @@ def evaluate_scene_classes(
         (('callable',), (3, 10))
     """
     options = options or EvaluationOptions()
-    patches = open_labelled(data)
-    labels = _labels(patches)
-    rows, files = _rows(models, patches, restored)
+    given = open_labelled(data)
+    patches = _labelled(given)
+    opened, files = _opened(models)
+    rows = _rows(opened, patches, restored)
+    classes = rows[0].classifier.classes
     seen = _seen(rows, files, patches, options)
     tally = _Tally(rows, patches, options)
     for entry in tqdm(patches.entries, "evaluating", disable=None if progress else True):
@@ -86,15 +90,15 @@ def evaluate_scene_classes(
         split=patches.split,
         split_hash=patches.split_hash,
         version=__version__,
-        classes=patches.classes,
+        classes=classes,
         names=tuple(entry.name for entry in patches.entries),
-        labels=labels,
+        labels=np.array([classes.index(patches.classes[label]) for label in patches.labels if label is not None]),
         clouds=np.array(tally.clouds),
         models=names,
         logits={name: np.concatenate(tally.logits[name, "logits"]) for name in names},
         parts=tally.parts(),
         seen=seen,
-        notes=(*tally.notes(), *unknown(files), *left_out(_samples(patches))),
+        notes=(*tally.notes(), *unknown(files), *_without_label(given, patches), *left_out(_samples(patches))),
     )
 
 
@@ -108,7 +112,7 @@ class _Row:
     bands: tuple[int, ...]
     """Places of its bands among those of the data."""
     order: tuple[int, ...]
-    """Places of the classes of the data among its own."""
+    """Places of the classes of the report among its own."""
 
 
 @dataclass
@@ -165,38 +169,58 @@ def _classified(row: _Row, sample: Sample, optical: npt.NDArray[np.floating], cl
     return row.classifier.run(chosen[np.newaxis], radar, measured[np.newaxis])
 
 
-def _labels(patches: PatchSet) -> npt.NDArray[np.int_]:
-    missing = [entry.name for entry in patches.entries if entry.label is None]
+def _labelled(patches: PatchSet) -> PatchSet:
+    """The patches that have a label."""
+    entries = tuple(entry for entry in patches.entries if entry.label is not None)
+    if not entries:
+        raise OptionError(f"data {patches.spec.text!r}: none of {len(patches)} patches has a label; choose others")
+    return replace(patches, entries=entries)
+
+
+def _without_label(given: PatchSet, labelled: PatchSet) -> Iterator[str]:
+    missing = len(given) - len(labelled)
     if missing:
-        raise OptionError(
-            f"data {patches.spec.text!r}: {len(missing)} of {len(patches)} patches have no label, {missing[0]} first; "
-            "choose labelled data"
-        )
-    return np.array(patches.labels, dtype=np.int_)
+        yield f"data: left out (no label): {missing} of {len(given)} patches"
 
 
-def _rows(models: Sequence[str | Path | Classifier], patches: PatchSet, restored: bool) -> tuple[list[_Row], list[str]]:
-    """The rows of the table, and the names of those that come from files."""
+def _opened(models: Sequence[str | Path | Classifier]) -> tuple[dict[str, Classifier], list[str]]:
+    """The models by name, and the names of those that come from files."""
     if not models:
         raise OptionError("scene classes: name at least one classifier, such as the folder of a `sunbreak transfer`")
-    rows: dict[str, _Row] = {}
+    opened: dict[str, Classifier] = {}
     files = []
     for model in models:
         if isinstance(model, Classifier):
-            if model.name in rows:
+            if model.name in opened:
                 raise OptionError(f"two classifiers are called {model.name!r}; give each a name of its own")
-            rows[model.name] = _fitting(model.name, model, patches)
-        elif str(model) not in rows:
-            rows[str(model)] = _fitting(str(model), open_classifier(model), patches)
+            opened[model.name] = model
+        elif str(model) not in opened:
+            opened[str(model)] = open_classifier(model)
             files.append(str(model))
-    first = [row for row in rows.values() if not row.classifier.uses_radar] if restored else []
-    if restored and not first:
-        raise OptionError("restored first: every model looks at radar; name a classifier of optical patches")
-    again = [_Row(row.name + RESTORED, row.classifier, True, row.bands, row.order) for row in first]
-    return [*rows.values(), *again], files
+    return opened, files
 
 
-def _fitting(name: str, classifier: Classifier, patches: PatchSet) -> _Row:
+def _rows(models: Mapping[str, Classifier], patches: PatchSet, restored: bool) -> list[_Row]:
+    """The rows of the table."""
+    first = next(iter(models))
+    for name, classifier in models.items():
+        strange = set(classifier.classes) ^ set(models[first].classes)
+        if strange:
+            raise OptionError(
+                f"{name} and {first}: only one of them knows the class {min(strange)!r}; score models of other classes "
+                "by themselves"
+            )
+    rows = [_fitting(name, classifier, patches, models[first].classes) for name, classifier in models.items()]
+    optical = [row for row in rows if not row.classifier.uses_radar] if restored else []
+    if restored and not optical:
+        raise OptionError(
+            "restored first: every model looks at radar; add a classifier of optical patches, such as the source of a "
+            "`sunbreak transfer` (RUN/source)"
+        )
+    return [*rows, *(replace(row, name=row.name + RESTORED, restored=True) for row in optical)]
+
+
+def _fitting(name: str, classifier: Classifier, patches: PatchSet, classes: Sequence[str]) -> _Row:
     """Refuse a model that cannot look at the patches, before hours of work."""
     data = f"data {patches.spec.text!r}"
     if classifier.patch != patches.size:
@@ -211,17 +235,15 @@ def _fitting(name: str, classifier: Classifier, patches: PatchSet) -> _Row:
             f"{name}: made for {'/'.join(classifier.levels)} with the bands {' '.join(classifier.bands)}; {data} are "
             f"{patches.level}{without}; choose another model or other data"
         )
-    if not classifier.uses_optical and not patches.has_radar:
-        raise OptionError(f"{name}: looks at radar only, and {data} have none; choose data with radar")
-    strange = [one for one in classifier.classes if one not in patches.classes]
+    if not patches.has_radar and (classifier.needs_radar or not classifier.uses_optical):
+        raise OptionError(f"{name}: needs radar, and {data} have none; choose data with radar")
     lacking = [one for one in patches.classes if one not in classifier.classes]
-    if strange or lacking:
-        which = f"knows the class {strange[0]!r} and" if strange else f"does not know the class {lacking[0]!r};"
-        more = f" {data} do not" if strange else f" {data} do"
-        raise OptionError(f"{name}: {which}{more}; both need the same class names")
+    if lacking:
+        raise OptionError(
+            f"{name}: does not know the class {lacking[0]!r} of {data}; it knows {', '.join(classifier.classes)}"
+        )
     bands = tuple(patches.bands.index(band) for band in classifier.bands) if classifier.uses_optical else ()
-    order = tuple(classifier.classes.index(one) for one in patches.classes)
-    return _Row(name, classifier, False, bands, order)
+    return _Row(name, classifier, False, bands, tuple(classifier.classes.index(one) for one in classes))
 
 
 def _seen(

@@ -47,11 +47,15 @@ class SceneClassifierOptions:
     """Draw the descriptors in training from a mean and a variance (for gradient-decoupled learning)."""
 
     def __post_init__(self) -> None:
-        if not self.modalities or not set(self.modalities) <= set(get_args(Modality)):
-            raise ValueError(f"modalities are {self.modalities}; choose of {', '.join(get_args(Modality))}")
+        twice = any(len(set(names)) != len(names) for names in (self.modalities, self.bands))
+        if not self.modalities or twice or not set(self.modalities) <= set(get_args(Modality)):
+            raise ValueError(
+                f"modalities are {self.modalities}, bands {self.bands}; name each once, modalities of "
+                f"{', '.join(get_args(Modality))}"
+            )
         if self.fusion not in get_args(Fusion) or self.encoder not in ENCODERS:
             raise ValueError(f"no fusion {self.fusion!r} of the encoder {self.encoder!r}")
-        if [name for name in self.bands if name not in OPTICAL_BANDS] or self.classes < 2:
+        if not self.bands or set(self.bands) - set(OPTICAL_BANDS) or self.classes < 2:
             raise ValueError(f"bands {self.bands} and {self.classes} classes: unknown bands, or nothing to tell apart")
 
 
@@ -77,7 +81,7 @@ class SceneClassifier(nn.Module):
         width = WIDTHS[options.encoder]
         self.head = _Head(options, width, branches=len(self.encoders))
         if options.variational:
-            self.spreads = nn.ModuleDict({m: nn.Linear(width, 2 * width) for m in self.encoders})
+            self.spreads = nn.ModuleDict({m: _spread(width) for m in self.encoders})
         self.register_buffer("optical_mean", torch.zeros(len(options.bands), 1, 1))
         self.register_buffer("optical_std", torch.ones(len(options.bands), 1, 1))
         self.register_buffer("radar_mean", torch.full((2, 1, 1), -15.0))
@@ -111,8 +115,10 @@ class SceneClassifier(nn.Module):
                 (n, 2, y, x) dB; `radar_valid` (n, 1, y, x). Those in `self.inputs` are needed.
 
         Returns:
-            `logits` (n, class); with two encoders `logits_optical` and `logits_radar`, what is said with the other one
-            silent; in training with `variational`, `mean_*` and `log_variance_*` (n, feature) of each.
+            `logits` (n, class); with two encoders `logits_optical` and `logits_radar`, what is said with the descriptor
+            of the other one at 0 and half of the bias (for `concat` and `sum` they add up to `logits`). With
+            `variational`, branches have heads of their own, and in training come `mean_*` and `log_variance_*`
+            (n, feature) of each.
         """
         images = {m: self._image(m, inputs) for m in self.options.modalities}
         if self.stacked:
@@ -139,6 +145,18 @@ class SceneClassifier(nn.Module):
         return torch.cat([(inputs["radar"] - self.radar_mean) / self.radar_std * valid, valid], dim=1)
 
 
+def _drawn(options: SceneClassifierOptions, branches: int) -> tuple[Modality, ...]:
+    return options.modalities if options.variational and branches == 2 and options.fusion != "energy" else ()
+
+
+def _spread(width: int) -> nn.Linear:
+    layer = nn.Linear(width, 2 * width)
+    # descriptors begin nearly certain: noise as large as they are would leave nothing to learn from
+    nn.init.zeros_(layer.weight[width:])
+    nn.init.constant_(layer.bias[width:], -4.0)
+    return layer
+
+
 def _filled(image: Tensor, clear: Tensor) -> Tensor:
     """Take clouds out: what is clear around stands in for them, or else what is clear in the patch, or the mean, 0."""
     seen = image * clear
@@ -162,6 +180,9 @@ class _Head(nn.Module):
             self.modulate = nn.Linear(width, 2 * width)
         if self.fusion == "energy":
             self.classify_radar = nn.Linear(width, options.classes)
+        # branches that are drawn towards the fused answer need heads of their own: slices of its head would pull each
+        # other up without end
+        self.own = nn.ModuleDict({m: nn.Linear(width, options.classes) for m in _drawn(options, branches)})
 
     def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         if len(features) == 1:
@@ -170,11 +191,14 @@ class _Head(nn.Module):
         if self.fusion == "energy":
             alone = self.classify(optical), self.classify_radar(radar)
             return {"logits": energy_fusion(*alone), "logits_optical": alone[0], "logits_radar": alone[1]}
-        silent = torch.zeros_like(optical)
+        if self.own:
+            drawn = {f"logits_{m}": head(features[m]) for m, head in self.own.items()}
+            return {"logits": self.classify(self._fuse(optical, radar)), **drawn}
+        silent, half = torch.zeros_like(optical), 0.5 * self.classify.bias
         return {
             "logits": self.classify(self._fuse(optical, radar)),
-            "logits_optical": self.classify(self._fuse(optical, silent)),
-            "logits_radar": self.classify(self._fuse(silent, radar)),
+            "logits_optical": self.classify(self._fuse(optical, silent)) - half,
+            "logits_radar": self.classify(self._fuse(silent, radar)) - half,
         }
 
     def _fuse(self, optical: Tensor, radar: Tensor) -> Tensor:

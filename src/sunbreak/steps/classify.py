@@ -97,7 +97,8 @@ def classify(
         OptionError: The classifier cannot be opened, or needs bands, a level or radar that the scene has not.
 
     Warns:
-        SunbreakWarning: The classifier takes radar and the scene has none: it goes by the optical image alone.
+        SunbreakWarning: The classifier takes radar where there is some, and the scene has none: it goes by the optical
+            image alone.
 
     Example:
         >>> from sunbreak.classifiers import callable_classifier
@@ -178,7 +179,7 @@ def check_fit(classifier: Classifier, scene: xr.Dataset) -> bool:
             classes than a class map can hold.
 
     Warns:
-        SunbreakWarning: It takes radar and the scene has none.
+        SunbreakWarning: It takes radar where there is some, and the scene has none.
     """
     if len(classifier.classes) > MOST_CLASSES:
         raise OptionError(f"{classifier.name}: has {len(classifier.classes)} classes; a map holds {MOST_CLASSES}")
@@ -196,8 +197,8 @@ def check_fit(classifier: Classifier, scene: xr.Dataset) -> bool:
     if pols == list(RADAR_BANDS):
         return True
     lack = f"has radar without {' '.join(sorted({*RADAR_BANDS} - {*pols}))}" if pols else "has no radar"
-    if not classifier.uses_optical:
-        raise OptionError(f"{classifier.name}: looks at VV and VH only, and the scene {lack}; give it with --radar")
+    if classifier.needs_radar or not classifier.uses_optical:
+        raise OptionError(f"{classifier.name}: needs radar (VV and VH), and the scene {lack}; give it with --radar")
     message = f"{classifier.name}: takes VV and VH beside the optical image, and the scene {lack}; it goes without"
     warnings.warn(message, SunbreakWarning, stacklevel=3)
     return False

@@ -24,8 +24,11 @@ def begin(folder: Path, settings: Mapping[str, Any]) -> None:
         settings: What the run is made of, without versions: going on under another version is fine.
 
     Raises:
-        OptionError: The folder holds a run with other settings, or something else.
+        OptionError: The folder holds a run with other settings, or something else, or is a file.
     """
+    blocking = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
+    if blocking:
+        raise OptionError(f"{blocking}: is a file; name a folder with -o")
     path = folder / SETTINGS
     wanted = json.loads(json.dumps(settings))
     if path.is_file():

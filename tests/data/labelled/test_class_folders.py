@@ -56,6 +56,15 @@ def test_255_becomes_white_and_0_stays_dark_but_measured(tmp_path):
     assert np.allclose(brighter.cloudy, 2 * sample.cloudy)
 
 
+def test_the_level_is_what_the_user_says(tmp_path):
+    write_picture(tmp_path / "a" / "a.png", picture())
+    for option, level in (("", "L2A"), (",level=L2A", "L2A"), (",level=L1C", "L1C")):
+        patches = open_labelled(f"class-folders:{tmp_path}{option}")
+        (sample,) = patches
+        assert patches.level == sample.level == level
+    refused(["level=L3: choose from L1C, L2A"], f"class-folders:{tmp_path},level=L3")
+
+
 def test_a_whole_factor_averages_blocks(tmp_path):
     values = picture(128, 128)
     write_picture(tmp_path / "a" / "a.png", values)

@@ -129,6 +129,19 @@ def test_what_is_missing_is_zero_invalid_and_not_clear(pairs, tmp_path):
     assert arrays.true_cloud[0] == arrays.cloud[0]  # nobody knows better
 
 
+def test_a_patch_that_is_mostly_empty_counts_as_covered(simulated, tmp_path):
+    patches, samples, *_ = simulated
+    clearest = min(samples, key=lambda one: cloud_share(one.quality))
+    entries = []
+    for share in (0.75, 0.25):
+        optical = clearest.clear.copy()
+        optical[:, int(share * 32) :] = np.nan
+        entries.append(replace(patches.entries[0], load=lambda one=optical: replace(clearest, cloudy=one)))
+    arrays = read_arrays(replace(patches, entries=tuple(entries)), BANDS, tmp_path)
+    assert arrays.cloud[0] < 1
+    assert arrays.cloud[1] == 1
+
+
 def test_patches_without_radar_have_no_radar_arrays(simulated, tmp_path):
     patches, samples, _, _ = simulated
     held = tuple(
@@ -168,6 +181,12 @@ def test_writing_that_was_interrupted_is_started_again(simulated, tmp_path):
     assert not (tmp_path / FACTS).exists()
     same(read_arrays(patches, BANDS, tmp_path), arrays)
     assert json.loads((tmp_path / FACTS).read_text())["patches"] == 3
+
+
+def test_nothing_of_a_reading_that_was_stopped_is_taken_for_another(simulated, tmp_path):
+    patches, _, _, arrays = simulated
+    np.save(tmp_path / "restored.npy", np.zeros(3))  # was asked for before, and is not now
+    same(read_arrays(patches, BANDS, tmp_path), arrays)
 
 
 def test_a_band_that_the_data_have_not_is_named(simulated, tmp_path):
@@ -218,10 +237,13 @@ def test_only_covered_pixels_of_lightly_clouded_patches_are_restored(pairs, tmp_
 def test_many_patches_are_read_by_processes_into_the_same_arrays(pairs, tmp_path, monkeypatch):
     patches = open_labelled(pairs)
     alone = read_arrays(patches, BANDS, tmp_path / "alone")
+    with monkeypatch.context() as patch:
+        patch.setattr(patch_arrays, "ProcessPoolExecutor", boom)  # few are not worth it
+        same(read_arrays(patches, BANDS, tmp_path / "few", workers=2), alone)
     monkeypatch.setattr(patch_arrays, "FEW", 3)
     with monkeypatch.context() as patch:
         patch.setattr(patch_arrays, "_read", boom)  # not by this process
-        together = read_arrays(patches, BANDS, tmp_path / "together")
+        together = read_arrays(patches, BANDS, tmp_path / "together", workers=2)
     same(together, alone)
 
 
@@ -233,7 +255,8 @@ def test_a_damaged_file_is_named_from_whichever_process_reads_it(tmp_path, monke
     content[-20_000:] = bytes(20_000)  # the head is whole, the pixels are not
     broken.write_bytes(content)
     patches = open_labelled(f"eurosat:{tmp_path},split=all")
-    for few in (64, 1):
-        monkeypatch.setattr(patch_arrays, "FEW", few)
-        refused(RasterError, "Forest_2.tif", "damaged")(patches, tmp_path / f"arrays-{few}")
-        assert not (tmp_path / f"arrays-{few}" / FACTS).exists()
+    monkeypatch.setattr(patch_arrays, "FEW", 1)
+    for workers in (1, 2):
+        folder = tmp_path / f"arrays-{workers}"
+        refused(RasterError, "Forest_2.tif", "damaged")(patches, folder, workers=workers)
+        assert not (folder / FACTS).exists()

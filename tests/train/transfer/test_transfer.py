@@ -9,10 +9,18 @@ from sunbreak.classifiers import callable_classifier, open_classifier
 from sunbreak.data.labelled import open_labelled
 from sunbreak.errors import OptionError
 from sunbreak.networks.scene_classifier import scene_classifier
+from sunbreak.train.transfer import fit as fitting
+from sunbreak.train.transfer.baselines import BASELINES
 from sunbreak.train.transfer.fit import Stage, fit, predict
 from sunbreak.train.transfer.options import TransferOptions
 from sunbreak.train.transfer.patch_arrays import read_arrays
-from sunbreak.train.transfer.recipes import faithful, faithful_auxiliaries, three_teachers
+from sunbreak.train.transfer.recipes import (
+    cloud_aware,
+    cloud_aware_auxiliaries,
+    faithful,
+    faithful_auxiliaries,
+    three_teachers,
+)
 from sunbreak.train.transfer.regulation import Regulation, constant
 from sunbreak.train.transfer.run import transfer
 from sunbreak.train.transfer.stages import Setting, imitate, imitate_three
@@ -91,7 +99,7 @@ def test_a_finished_transfer_returns_at_once_and_another_is_refused(run):
         transfer(source_of(recipe), TARGET, run, options=replace(options, epochs=2))
 
 
-def test_a_card_names_the_regions_and_no_label_of_the_target_is_needed(tmp_path, monkeypatch):
+def test_no_label_of_the_target_is_looked_at(tmp_path, monkeypatch):
     from sunbreak.train.transfer import run as module
 
     real = module.read_arrays
@@ -103,9 +111,66 @@ def test_a_card_names_the_regions_and_no_label_of_the_target_is_needed(tmp_path,
     monkeypatch.setattr(module, "read_arrays", without_labels)
     transfer(mean_colour(), TARGET, tmp_path / "run", options=SHORT)
     card = json.loads((tmp_path / "run" / "model.json").read_text())
-    assert set(open_labelled(TARGET).regions) <= set(card["training"]["regions_seen"])
     assert card["kind"] == "classifier"
     assert card["training"]["source"] == "mean colour"
+    # nobody knows what a function has seen, nor under whose terms
+    assert "regions_seen" not in card["training"]
+    assert card["licence"].startswith("unknown")
+
+
+def test_a_card_names_the_regions_of_source_and_target(run):
+    card = json.loads((run / "model.json").read_text())
+    if run.name == "cloud-aware":
+        seen = {*open_labelled(SOURCE).regions, *open_labelled(TARGET).regions}
+        assert set(card["training"]["regions_seen"]) == seen
+        assert card["licence"] == "Apache-2.0"
+        assert card["inputs"] == "radar where there is some"
+    else:
+        assert card["inputs"] == "radar"
+
+
+def test_another_source_of_the_same_name_is_refused(tmp_path):
+    transfer(mean_colour(), TARGET, tmp_path / "run", options=SHORT)
+    other = replace(mean_colour(), run=lambda optical, radar, clear: {"logits": np.ones((len(clear), 10), "float32")})
+    with pytest.raises(OptionError, match="other source identity"):
+        transfer(other, TARGET, tmp_path / "run", options=SHORT)
+
+
+def test_a_refused_call_leaves_nothing_behind(tmp_path):
+    with pytest.raises(OptionError, match="no classifier"):
+        transfer(tmp_path / "nothing", TARGET, tmp_path / "run", options=SHORT)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_trains_and_goes_on_where_it_was_stopped(name, setting, monkeypatch):
+    options = TransferOptions(epochs=12, batch=20)
+    whole = replace(setting, options=options, folder=setting.folder / "whole")
+    part = replace(whole, folder=setting.folder / "part")
+    step, calls = fitting._step, []
+
+    def stopping(*arguments):
+        calls.append(1)
+        if len(calls) == 12:  # the checkpoint is that of step 10
+            raise KeyboardInterrupt
+        step(*arguments)
+
+    monkeypatch.setattr(fitting, "_step", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        BASELINES[name](part)
+    monkeypatch.setattr(fitting, "_step", step)
+    assert (part.folder / name / "last.ckpt").is_file()
+    answers = [predict(BASELINES[name](where), setting.patches)["logits"] for where in (whole, part)]
+    assert np.isfinite(answers[0]).all()
+    if name != "qmf":  # its record of past losses begins anew
+        np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "sum", "gated", "film", "stack"])
+def test_the_cloud_aware_recipe_works_with_every_fusion(fusion, setting):
+    here = replace(setting, options=replace(SHORT, fusion=fusion, rounds=1))
+    network = cloud_aware(here, cloud_aware_auxiliaries(here))
+    assert np.isfinite(predict(network, setting.patches)["logits"]).all()
 
 
 def test_the_same_seed_gives_the_same_weights_and_a_stopped_stage_goes_on_exactly(target, tmp_path, monkeypatch):
@@ -178,7 +243,7 @@ def test_the_source_alone_as_one_of_three_teachers_is_plain_distillation(setting
     ("changes", "words"),
     [
         ({"patch": 64}, "takes patches of 64 pixels"),
-        ({"classes": tuple("abcdefghij")}, "knows the class"),
+        ({"classes": tuple("abcdefghij")}, "has the class"),
         ({"levels": ("L2A",)}, "made for L2A"),
     ],
 )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import rasterio
 from rasterio.errors import RasterioError
 
+from sunbreak.bands import LEVELS, Level
 from sunbreak.data.labelled.clouds import CLOUD_OPTIONS, clouded
 from sunbreak.data.labelled.files import class_folders, largest, without_clouds
 from sunbreak.data.labelled.patches import LabelledEntry, PatchSet
@@ -48,6 +49,7 @@ FORM: Final = SpecForm(
     options={
         "split": Option(ALL, "pictures to take, by a hash of their names", (ALL, *SHARES)),
         "white": Option(0.3, "reflectance of the value 255", low=0.01, high=2.0),
+        "level": Option("L2A", "processing level that the pictures stand for", LEVELS),
         "size": Option(64, "height and width that the pictures are reduced to", low=8, high=1024),
         **CLOUD_OPTIONS,
     },
@@ -69,6 +71,7 @@ class _Picture:
     path: Path
     name: str
     white: float
+    level: Level
     size: int
 
     def load(self) -> Sample:
@@ -82,7 +85,7 @@ class _Picture:
         reflectance = shrink(values, self.size) * np.float32(self.white / 255)
         quality = np.full((self.size, self.size), Quality.CLEAR, np.uint8)
         return without_clouds(
-            Sample(name=self.name, region=self.name, level="L2A", bands=BANDS, cloudy=reflectance, quality=quality)
+            Sample(name=self.name, region=self.name, level=self.level, bands=BANDS, cloudy=reflectance, quality=quality)
         )
 
 
@@ -90,8 +93,10 @@ def open_class_folders(spec: Spec) -> PatchSet:
     """List pictures in class folders, as in UC Merced, PatternNet, RESISC45 and AID.
 
     Pictures of 8 bits in red, green and blue (JPEG, PNG, TIFF) become reflectance, 255 being `white`, and are reduced
-    by area averaging to `size`, of oblong ones the middle square. They count as level 2A: they are taken from low
-    above the ground, and stretched from black to white, so that no haze of the atmosphere is left in them.
+    by area averaging to `size`, of oblong ones the middle square. They have no processing level. Unless `level` says
+    otherwise they count as L2A: they are taken from low above the ground, and stretched from black to white, so that no
+    haze of the atmosphere is left in them. With `level=L1C` a classifier trained on them can be used for L1C images;
+    the values stay the same, and `white` is the way to make them brighter.
 
     Nobody says where they lie: each is its own region, and the split is drawn by a hash of class and file name, 60 %
     train, 20 % val, 20 % test, the same on every machine. Neighbours may lie on both sides of it.
@@ -111,14 +116,14 @@ def open_class_folders(spec: Spec) -> PatchSet:
         for file in files:
             name = f"{folder}/{file}"
             if spec["split"] in (ALL, _split(name)):
-                picture = _Picture(found.folder / folder / file, name, spec["white"], spec["size"])
+                picture = _Picture(found.folder / folder / file, name, spec["white"], spec["level"], spec["size"])
                 entries.append(LabelledEntry(name, name, label, picture.load))
     return PatchSet(
         spec=spec,
         split=spec["split"],
         classes=found.classes,
         bands=BANDS,
-        level="L2A",
+        level=spec["level"],
         size=spec["size"],
         has_radar=False,
         knows_cloud=True,

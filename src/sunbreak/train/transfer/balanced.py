@@ -92,7 +92,7 @@ def modulate(encoder: nn.Module, coefficient: float, generator: torch.Generator)
     Args:
         encoder: Its 4-d parameters that have a gradient are changed; all others are left alone.
         coefficient: Factor of the gradients, 0..1, from `ogm_coefficients`.
-        generator: Source of the noise, on the device of the parameters.
+        generator: Source of the noise.
 
     Source: Peng et al., OGM-GE, CVPR 2022: modulation and generalisation enhancement.
 
@@ -108,8 +108,8 @@ def modulate(encoder: nn.Module, coefficient: float, generator: torch.Generator)
         if gradient is None or gradient.ndim != 4:
             continue
         spread = gradient.std(correction=0)
-        noise = torch.randn(gradient.shape, generator=generator, device=gradient.device, dtype=gradient.dtype)
-        gradient.mul_(coefficient).add_(spread * noise)
+        noise = torch.randn(gradient.shape, generator=generator, device=generator.device, dtype=gradient.dtype)
+        gradient.mul_(coefficient).add_(spread * noise.to(gradient.device))
 
 
 def gradient_decoupled_loss(

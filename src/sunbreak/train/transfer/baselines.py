@@ -24,9 +24,6 @@ from sunbreak.train.transfer.fit import Index, Loss, Stage
 from sunbreak.train.transfer.stages import Setting, imitate
 from sunbreak.train.transfer.views import under_open_sky
 
-NOISE_SALT: Final = 101
-"""Tells the noise of OGM-GE from other draws."""
-
 
 def kd_optical(setting: Setting) -> SceneClassifier:
     """KD-S: the source teaches an optical network on all patches.
@@ -93,13 +90,13 @@ def ogm_ge(setting: Setting) -> SceneClassifier:
         Peng et al., CVPR 2022; pseudo-labels of the source take the place of labels.
     """
     labels = torch.from_numpy(setting.source.argmax(axis=1))
-    generator = torch.Generator().manual_seed(setting.options.seed + NOISE_SALT)
 
     def slow_down(network: SceneClassifier, found: dict[str, Tensor], index: Index) -> None:
         said = found["logits_optical"].cpu(), found["logits_radar"].cpu()
         factors = ogm_coefficients(*said, labels[torch.from_numpy(index)])
         for encoder, factor in zip(network.encoders.values(), factors, strict=True):
-            modulate(encoder, factor, generator)
+            # the generator that every step seeds anew, so that a resumed stage draws the same
+            modulate(encoder, factor, torch.default_generator)
 
     network = setting.network(salt=2, fusion="concat")
     stage = Stage("ogm-ge", setting.patches, _source(setting), after_backward=slow_down)
@@ -127,7 +124,7 @@ def gdl(setting: Setting) -> SceneClassifier:
 
 
 def qmf(setting: Setting) -> SceneClassifier:
-    """Late fusion by energy confidence, whose ranking follows past losses.
+    """Late fusion by energy confidence, whose ranking follows past losses; the record begins anew when resumed.
 
     Args:
         setting: Of the run.

@@ -35,10 +35,14 @@ class Learnt:
     """Side of a patch in pixels."""
     data: Sequence[str]
     """SPECs of the data."""
-    regions: Sequence[str]
-    """Regions seen."""
+    regions: Sequence[str] | None
+    """Regions seen; None where the source does not tell its own."""
+    free: bool
+    """Nobody's terms of use stand behind it: it has learnt from simulated patches only."""
     settings: Mapping[str, Any]
     """Settings of the training."""
+    needs: str
+    """What it needs besides optical: `nothing`, `radar`, or `radar where there is some`."""
 
 
 def write_classifier(network: SceneClassifier, folder: Path, learnt: Learnt) -> Path:
@@ -54,19 +58,18 @@ def write_classifier(network: SceneClassifier, folder: Path, learnt: Learnt) -> 
     """
     inputs = example(network, learnt.patch)
     parameters, gmacs = count(network, inputs)
-    simulated = all(spec.startswith("simulated-classes:") for spec in learnt.data)
-    told = ["radar"] if "radar" in network.inputs else []
+    seen = {} if learnt.regions is None else {"regions_seen": sorted(learnt.regions)}
     card: dict[str, Any] = {
         "name": learnt.name,
         "kind": CLASSIFIERS[SCENE_CLASSIFIER].kind,
         "summary": learnt.summary,
-        "inputs": ", ".join(told) or "nothing",
+        "inputs": learnt.needs,
         "classes": list(learnt.classes),
         "bands": list(network.options.bands),
         "levels": [learnt.level],
         "patch": learnt.patch,
         "overlap": 0,
-        "licence": LICENCE if simulated else UNKNOWN_LICENCE,
+        "licence": LICENCE if learnt.free else UNKNOWN_LICENCE,
         "bf16": False,
         "parameters": parameters,
         "gmacs": round(gmacs, 4),
@@ -74,9 +77,9 @@ def write_classifier(network: SceneClassifier, folder: Path, learnt: Learnt) -> 
         "training": {
             **versions(),
             "data": list(learnt.data),
-            "regions_seen": sorted(learnt.regions),
+            **seen,
             **learnt.settings,
-            "attribution": "none needed: simulated patches only" if simulated else "see the training data",
+            "attribution": "none needed: simulated patches only" if learnt.free else "see the training data",
         },
     }
     return write_files(network, inputs, folder, card)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sunbreak.errors import GeometryError
-from sunbreak.train.transfer.regulation import Applied
+from sunbreak.train.transfer.options import Applied
 
 TEMPERATURE: Final = 4.0
 """Softens teacher and student alike.

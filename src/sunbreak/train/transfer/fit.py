@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from sunbreak.errors import OptionError
 from sunbreak.networks.scene_classifier import SceneClassifier
 from sunbreak.train.transfer.options import TransferOptions
 from sunbreak.train.transfer.patch_arrays import PatchArrays
@@ -24,8 +25,8 @@ Loss = Callable[[dict[str, Tensor], Index], Tensor]
 """(b,) losses of a batch, from what the network found and which patches they are."""
 AfterBackward = Callable[[SceneClassifier, dict[str, Tensor], Index], None]
 """Changes gradients before a step."""
-PREDICTED: int = 256
-"""Patches in a batch without gradients."""
+PREDICTED: int = 1 << 20
+"""Pixels in a batch without gradients."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ def fit(
     if finished.is_file():
         network.load_state_dict(load_file(finished))
         return network.eval()
-    place.mkdir(parents=True, exist_ok=True)
     kept = np.arange(len(stage.patches)) if stage.kept is None else np.asarray(stage.kept)
+    if len(kept) < 2:
+        raise OptionError(f"{stage.name}: {len(kept)} patch to train on; at least 2 are needed, give more data")
+    place.mkdir(parents=True, exist_ok=True)
     steps = max(1, round(stage.share * options.steps(len(stage.patches))))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -109,8 +112,9 @@ def predict(network: SceneClassifier, patches: PatchArrays) -> dict[str, npt.NDA
     network.eval().to(device)
     parts: list[dict[str, Tensor]] = []
     with torch.inference_mode(), _arithmetic(device):
-        for first in range(0, len(patches), PREDICTED):
-            index = np.arange(first, min(first + PREDICTED, len(patches)))
+        size = max(1, PREDICTED // patches.clear[0].size)
+        for first in range(0, len(patches), size):
+            index = np.arange(first, min(first + size, len(patches)))
             batch = {name: value.to(device) for name, value in batch_of(patches, index).items()}
             parts.append({name: value.float().cpu() for name, value in network(batch).items()})
     network.cpu()
@@ -138,7 +142,10 @@ def _step(
         found = network(inputs)
     found = {name: value.float() for name, value in found.items()}
     optimizer.zero_grad(set_to_none=True)
-    stage.loss(found, index).mean().backward()  # type: ignore[no-untyped-call]
+    loss = stage.loss(found, index).mean()
+    if not torch.isfinite(loss):
+        raise OptionError(f"{stage.name}: the training diverged; lower --learning_rate")
+    loss.backward()  # type: ignore[no-untyped-call]
     if stage.after_backward is not None:
         stage.after_backward(network, found, index)
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -22,8 +22,8 @@ from sunbreak.errors import GeometryError, OptionError
 from sunbreak.legend import Quality
 from sunbreak.steps.detect import detect, uncovered
 
-WORKERS: Final = 2
-"""Processes that read patches."""
+MEASURED: Final = 0.5
+"""Share of measured pixels below which a patch counts as covered: nothing shall be learnt from its emptiness."""
 FEW: Final = 64
 """Patches up to which further processes are not worth their start."""
 FACTS: Final = "patches.json"
@@ -40,7 +40,7 @@ class PatchArrays:
     clear: npt.NDArray[np.uint8]
     """(n, 1, y, x), 1 where measured and clear by Sunbreak's own mask."""
     cloud: npt.NDArray[np.float64]
-    """(n,) share of cloud by that mask."""
+    """(n,) share of cloud by that mask; 1 where less than `MEASURED` of the patch is measured."""
     labels: npt.NDArray[np.int64]
     """(n,) classes; -1 where unknown. Nothing but ceilings and scores may look at those of the target."""
     true_cloud: npt.NDArray[np.float64]
@@ -60,7 +60,13 @@ class PatchArrays:
 
 
 def read_arrays(
-    patches: PatchSet, bands: Sequence[str], folder: Path, *, restore_to: float = 0.0, progress: bool = False
+    patches: PatchSet,
+    bands: Sequence[str],
+    folder: Path,
+    *,
+    restore_to: float = 0.0,
+    progress: bool = False,
+    workers: int = 1,
 ) -> PatchArrays:
     """Read patches into arrays on disk, or find them there from before.
 
@@ -70,6 +76,7 @@ def read_arrays(
         folder: Where the arrays go.
         restore_to: Largest share of cloud, by Sunbreak's mask, of the patches to restore; 0 restores none.
         progress: Show a progress bar on a terminal.
+        workers: Processes that read; more than one are started anew, which needs a guarded script.
 
     Returns:
         The arrays, mapped into memory.
@@ -95,7 +102,9 @@ def read_arrays(
             raise OptionError(f"{folder}: holds other patches than {patches.spec.text!r}; take another -o")
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(_Reading(patches, tuple(bands), restore_to), folder, progress=progress)
+        for left in folder.glob("*.npy"):  # of a reading that was stopped
+            left.unlink()
+        _write(_Reading(patches, tuple(bands), restore_to, workers), folder, progress=progress)
         beside = told.with_suffix(".partial")
         beside.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         beside.replace(told)
@@ -108,10 +117,11 @@ class _Reading(NamedTuple):
     patches: PatchSet
     bands: tuple[str, ...]
     restore_to: float
+    workers: int = 1
 
 
 def _write(reading: _Reading, folder: Path, *, progress: bool) -> None:
-    patches, bands, restore_to = reading
+    patches, bands, restore_to = reading[:3]
     count, side = len(patches), patches.size
     with_truth = patches.entries[0].load().clear is not None
     layout = {"optical": (len(bands), np.float32), "clear": (1, np.uint8)}
@@ -135,12 +145,12 @@ def _write(reading: _Reading, folder: Path, *, progress: bool) -> None:
 
 
 def _read_all(reading: _Reading) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    patches, bands, restore_to = reading
-    if len(patches) <= FEW:
+    patches, bands, restore_to, workers = reading
+    if workers == 1 or len(patches) <= FEW:
         yield from (_read(reading, index) for index in range(len(patches)))
         return
     # processes open the data themselves: a list of files does not travel well
-    with ProcessPoolExecutor(WORKERS, get_context("spawn"), _open, (patches.spec.text, bands, restore_to)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _open, (patches.spec.text, bands, restore_to)) as pool:
         yield from pool.map(_read_here, range(len(patches)), chunksize=16)
 
 
@@ -157,7 +167,7 @@ def _read_here(index: int) -> dict[str, npt.NDArray[Any]]:
 
 def _read(reading: _Reading, index: int) -> dict[str, npt.NDArray[Any]]:
     """One patch, by the names of the arrays."""
-    patches, bands, restore_to = reading
+    patches, bands, restore_to = reading[:3]
     sample = patches.entries[index].load()
     if sample.cloudy.shape[1:] != (patches.size, patches.size):
         raise GeometryError(
@@ -169,7 +179,7 @@ def _read(reading: _Reading, index: int) -> dict[str, npt.NDArray[Any]]:
     order = [sample.bands.index(name) for name in bands]
     measured = np.isfinite(sample.cloudy[order]).all(axis=0)
     found = detect(sample)
-    cloud = cloud_share(found)
+    cloud = cloud_share(found) if measured.mean() >= MEASURED else 1.0
     read: dict[str, npt.NDArray[Any]] = {
         "optical": np.nan_to_num(sample.cloudy[order], nan=0.0),
         "clear": ((found == Quality.CLEAR) & measured)[np.newaxis],

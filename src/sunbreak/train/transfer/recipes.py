@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,7 @@ SPECKLE: Final = 1.0
 
 
 def faithful_auxiliaries(setting: Setting) -> Auxiliaries:
-    """Stage F1 as published: pseudo-labels above a confidence.
+    """Stage F1 as published: pseudo-labels above a confidence, `options.threshold`.
 
     Args:
         setting: Of the run.
@@ -35,7 +35,7 @@ def faithful_auxiliaries(setting: Setting) -> Auxiliaries:
     Source:
         ESCCS, README and figure 3; the threshold is not published.
     """
-    return train_auxiliaries(setting, FAITHFUL, "f1")
+    return train_auxiliaries(setting, replace(FAITHFUL, threshold=setting.options.threshold), "f1")
 
 
 def faithful(
@@ -46,7 +46,7 @@ def faithful(
     Args:
         setting: Of the run.
         auxiliaries: From stage F1.
-        rule: Another reading of the mechanism than the default.
+        rule: A reading of the mechanism; None takes that of the options.
         name: Of the stage.
 
     Returns:
@@ -55,9 +55,22 @@ def faithful(
     Source:
         ESCCS (arXiv:2501.04283), figures 3 and 4; equations inferred, see `regulation`.
     """
-    rule = rule or Regulation()
+    rule = rule or reading(setting)
     said = setting.source, auxiliaries.optical, auxiliaries.radar
     return three_teachers(setting, auxiliaries, regulate(*said, rule), rule, name)
+
+
+def reading(setting: Setting) -> Regulation:
+    """The reading of the regulation mechanism that the options of a run ask for.
+
+    Args:
+        setting: Of the run.
+
+    Returns:
+        The rule.
+    """
+    options = setting.options
+    return Regulation(options.regulation, options.score, options.alpha, applied=options.applied)
 
 
 def three_teachers(
@@ -123,12 +136,14 @@ def cloud_aware(
     said = source, auxiliaries.optical, auxiliaries.radar
     weights = constant(len(setting.patches), source=1.0, optical=1.0, radar=1.0)
     if parts.regulated:
-        weights = _both(clear_view_weights(setting.patches.cloud), regulate(*said))
-    network = setting.network(salt=2, fusion=setting.options.fusion, masked=parts.masked)
-    if parts.warm:
+        weights = _both(clear_view_weights(setting.patches.cloud), regulate(*said, reading(setting)))
+    # one encoder over both sensors can neither leave out clouds without radar nor start from two
+    apart = setting.options.fusion != "stack"
+    network = setting.network(salt=2, fusion=setting.options.fusion, masked=parts.masked and apart)
+    if parts.warm and apart:
         network.start_from(*auxiliaries.networks)
     share = 1.0 / (1 + setting.options.rounds)
-    loss = imitate_three(said, weights, setting.options.temperature)
+    loss = imitate_three(said, weights, setting.options.temperature, kept=auxiliaries.kept)
     kept = np.flatnonzero(auxiliaries.kept)
     network = setting.train(network, Stage(name, setting.patches, loss, kept, views, share=share))
     for number in range(setting.options.rounds):
@@ -150,7 +165,8 @@ def cloud_aware_auxiliaries(setting: Setting, *, restored: bool = True) -> Auxil
     Returns:
         The auxiliaries.
     """
-    return train_auxiliaries(setting, CLOUD_AWARE, "gated-f1" if restored else "gated-f1-cloudy", restored=restored)
+    rules = replace(CLOUD_AWARE, max_cloud=setting.options.max_cloud)
+    return train_auxiliaries(setting, rules, "gated-f1" if restored else "gated-f1-cloudy", restored=restored)
 
 
 def _either(kept: npt.NDArray[np.bool_], first: Loss, second: Loss) -> Loss:

@@ -14,30 +14,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from sunbreak.errors import GeometryError, OptionError
+from sunbreak.train.transfer.options import Applied, Mode, Score
 
 Array: TypeAlias = npt.NDArray[np.float64]
 """Numbers in double precision."""
-Mode: TypeAlias = Literal["equal", "ogm", "inverse_ratio", "inverse_share", "share", "ogm_batch"]
-"""How weights follow from the ratio r of the auxiliaries' scores (own : other).
-
-`equal` all 1. `ogm` 1 - tanh(alpha r) where r > 1, else 1: damps the superior one. `inverse_ratio` 1 / r: raises the
-inferior one too. `inverse_share` the other's share of both scores, times 2. `share` the own share, times 2: the
-opposite direction, a control. `ogm_batch` as `ogm` with scores summed over groups of samples, as OGM-GE has it.
-"""
-Score: TypeAlias = Literal["label", "agree"]
-"""What an auxiliary is worth on a sample.
-
-`label` its probability of the source's class. `agree` exp(-KL(source, auxiliary)) of the whole outputs.
-"""
-Applied: TypeAlias = Literal["loss", "logits"]
-"""What a weight multiplies: the teacher's loss, or the teacher's logits (the literal reading of the figure)."""
-
 _LOGIT_LIMIT: Final = 1e6
 """Keeps differences of infinite logits finite; far beyond any network's output."""
 

@@ -14,11 +14,11 @@ from sunbreak.errors import OptionError
 from sunbreak.networks.scene_classifier import SceneClassifier
 from sunbreak.train.run_folder import begin
 from sunbreak.train.transfer.card import Learnt, write_classifier
+from sunbreak.train.transfer.fit import PREDICTED
 from sunbreak.train.transfer.options import TransferOptions
 from sunbreak.train.transfer.patch_arrays import PatchArrays, read_arrays
-from sunbreak.train.transfer.pseudo_labels import CLOUD_AWARE
 from sunbreak.train.transfer.recipes import cloud_aware, cloud_aware_auxiliaries, faithful, faithful_auxiliaries
-from sunbreak.train.transfer.source import is_data, source_classifier
+from sunbreak.train.transfer.source import SIMULATED, Source, find_source, open_source
 from sunbreak.train.transfer.stages import Logits, Setting
 from sunbreak.train.transfer.views import as_restored
 
@@ -39,6 +39,7 @@ def transfer(
     *,
     options: TransferOptions | None = None,
     progress: bool = False,
+    workers: int = 1,
 ) -> Path:
     """Transfer a classifier, or go on with a transfer that was stopped.
 
@@ -49,40 +50,50 @@ def transfer(
         out: Folder of the run: patches, stages, and at the end `model.onnx` with its card.
         options: Recipe, networks, steps.
         progress: Show progress bars.
+        workers: Processes that read patches. More than one starts Python anew, so a script that asks for it has to
+            guard itself with `if __name__ == "__main__":`.
 
     Returns:
         The model file.
 
     Raises:
-        OptionError: The source is no classifier or needs bands, a level or a size that the target has not; their
-            classes differ; the target has no radar; no pseudo-label passes the filter; or the folder holds another run.
+        OptionError: The source is no classifier or needs bands, a level or a size that the target has not; the target
+            has a class that the source does not know, or no radar; no pseudo-label passes the filter; the training
+            diverges; or the folder holds another run.
         RasterError: A patch cannot be read.
 
     Source:
         Wang et al., ESCCS, arXiv:2501.04283; see `recipes`.
     """
     options, folder = options or TransferOptions(), Path(out)
-    patches = open_labelled(target)
-    if not patches.has_radar:
-        raise OptionError(f"target {target!r}: has no radar; a transfer needs a radar patch for every optical one")
-    named = source.name if isinstance(source, Classifier) else str(source)
+    patches, found = open_labelled(target), find_source(source)
+    check(found, patches)
     begin(
         folder,
-        {"source": named, "target": target, "split_hash": patches.split_hash, "options": asdict(options)},
+        {
+            "source": found.name,
+            "source identity": found.identity,
+            "target": target,
+            "split_hash": patches.split_hash,
+            "options": asdict(options),
+        },
     )
     if (folder / CARD).is_file():
         return folder / "model.onnx"
-    classifier = source_classifier(source, folder / "source", options, progress=progress)
-    check(classifier, patches)
-    restore_to = CLOUD_AWARE.max_cloud or 0.0 if options.recipe == "cloud-aware" else 0.0
-    arrays = read_arrays(patches, classifier.bands, folder / "patches", restore_to=restore_to, progress=progress)
+    classifier = open_source(found, folder / "source", options, progress=progress, workers=workers)
+    restore_to = options.max_cloud if options.recipe == "cloud-aware" else 0.0
+    arrays = read_arrays(
+        patches, classifier.bands, folder / "patches", restore_to=restore_to, progress=progress, workers=workers
+    )
     said = source_logits(classifier, arrays, folder / "source.npy")
     again = said if arrays.restored is None else source_logits(classifier, as_restored(arrays), folder / "restored.npy")
     setting = Setting(arrays, said, again, classifier.bands, patches.level, options, folder, progress)
+    regions = None if found.regions is None else sorted(found.regions | set(patches.regions))
     learnt = Learnt(
         folder.resolve().name, SUMMARY[options.recipe], classifier.classes, patches.level, patches.size,
-        [named, target] if is_data(named) else [target], patches.regions,
-        {"options": asdict(options), "source": named},
+        [found.name, target], regions, found.free and target.startswith(SIMULATED),
+        {"options": asdict(options), "source": found.name},
+        "radar" if options.recipe == "faithful" else "radar where there is some",
     )  # fmt: skip
     return write_classifier(_trained(setting), folder, learnt)
 
@@ -93,35 +104,41 @@ def _trained(setting: Setting) -> SceneClassifier:
     return cloud_aware(setting, cloud_aware_auxiliaries(setting))
 
 
-def check(classifier: Classifier, patches: PatchSet) -> None:
-    """Refuse a source classifier that cannot look at the target.
+def check(source: Source, patches: PatchSet) -> None:
+    """Refuse a source that cannot look at the target, before anything is written.
 
     Args:
-        classifier: The source.
+        source: The source.
         patches: The target.
 
     Raises:
-        OptionError: Patch size, level, bands or classes differ, or the source looks at radar.
+        OptionError: Patch size, level or bands differ, the target has a class that the source does not know, or it has
+            no radar.
     """
-    name, spec = classifier.name, patches.spec.text
-    if classifier.uses_radar:
-        raise OptionError(f"source {name}: looks at radar; a transfer starts from a classifier of optical patches")
-    if classifier.patch != patches.size:
+    name, spec = source.name, patches.spec.text
+    if not patches.has_radar:
+        raise OptionError(f"target {spec!r}: has no radar; a transfer needs a radar patch for every optical one")
+    if source.patch != patches.size:
         raise OptionError(
-            f"source {name}: takes patches of {classifier.patch} pixels, those of {spec!r} have {patches.size}; "
+            f"source {name}: takes patches of {source.patch} pixels, those of {spec!r} have {patches.size}; "
             "cut the target to the same size, or take another source"
         )
-    if patches.level not in classifier.levels:
+    if patches.level not in source.levels:
+        made = "/".join(source.levels)
         raise OptionError(
-            f"source {name}: made for {'/'.join(classifier.levels)}, the target {spec!r} is {patches.level}"
+            f"source {name}: made for {made}, the target {spec!r} is {patches.level}; take another source"
         )
-    differ = set(classifier.classes) ^ set(patches.classes)
-    if patches.classes and differ:
-        one = sorted(differ)[0]
-        knows, lacks = ("the source", "the target") if one in classifier.classes else ("the target", "the source")
+    missing = [band for band in source.bands if band not in patches.bands]
+    if missing:
         raise OptionError(
-            f"source {name} and target {spec!r}: {knows} knows the class {one!r}, {lacks} does not; both need the same "
-            "class names"
+            f"source {name}: needs the band {missing[0]}, which the target {spec!r} has not; it has "
+            f"{', '.join(patches.bands)}"
+        )
+    strange = [one for one in patches.classes if one not in source.classes]
+    if strange:
+        raise OptionError(
+            f"target {spec!r}: has the class {strange[0]!r}, which the source {name} does not know; it knows "
+            f"{', '.join(source.classes)}"
         )
 
 
@@ -140,8 +157,9 @@ def source_logits(classifier: Classifier, arrays: PatchArrays, path: Path) -> Lo
         kept: Logits = np.load(path)
         return kept
     parts = []
-    for first in range(0, len(arrays), 256):
-        some = slice(first, first + 256)
+    size = max(1, PREDICTED // arrays.clear[0].size)
+    for first in range(0, len(arrays), size):
+        some = slice(first, first + size)
         parts.append(classifier.run(np.asarray(arrays.optical[some]), None, np.asarray(arrays.clear[some, 0], bool)))
     said: Logits = np.concatenate([part["logits"] for part in parts])
     beside = path.with_suffix(".partial.npy")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from sunbreak.bands import Level
 from sunbreak.networks.scene_classifier import SceneClassifier, SceneClassifierOptions
 from sunbreak.train.transfer.distillation import kd_loss, teacher_loss
 from sunbreak.train.transfer.fit import Index, Loss, Stage, fit, predict
-from sunbreak.train.transfer.options import TransferOptions
+from sunbreak.train.transfer.options import Applied, TransferOptions
 from sunbreak.train.transfer.patch_arrays import PatchArrays
 from sunbreak.train.transfer.pseudo_labels import LabelFilter, pseudo_label
-from sunbreak.train.transfer.regulation import Applied, Weights
+from sunbreak.train.transfer.regulation import Weights
 from sunbreak.train.transfer.views import as_restored
 
 Logits = npt.NDArray[np.float32]
@@ -117,16 +116,22 @@ def statistics(patches: PatchArrays) -> dict[str, Tensor]:
         `optical_mean`, `optical_std` (band,), reflectance; with radar also `radar_mean`, `radar_std` (2,), dB.
     """
     some = np.linspace(0, len(patches) - 1, min(len(patches), 1000)).astype(int)
-    optical = np.asarray(patches.optical[some], np.float64)
-    found = {"optical": (optical, np.asarray(patches.clear[some], bool))}
+    held: dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]] = {"optical": (patches.optical, patches.clear)}
     if patches.radar is not None and patches.radar_valid is not None:
-        found["radar"] = np.asarray(patches.radar[some], np.float64), np.asarray(patches.radar_valid[some], bool)
+        held["radar"] = patches.radar, patches.radar_valid
     told: dict[str, Tensor] = {}
-    for name, (values, valid) in found.items():
-        planes = np.moveaxis(values, 1, 0)[:, valid[:, 0]]
-        if planes.size:
-            told[f"{name}_mean"] = torch.from_numpy(planes.mean(axis=1)).float()
-            told[f"{name}_std"] = torch.from_numpy(planes.std(axis=1) + 1e-3).float()
+    for name, (values, valid) in held.items():
+        # patch by patch: all at once would take gigabytes
+        sums = np.zeros((2, values.shape[1]))
+        count = 0
+        for index in some:
+            pixels = np.asarray(values[index], np.float64)[:, np.asarray(valid[index, 0], bool)]
+            sums += pixels.sum(axis=1), (pixels**2).sum(axis=1)
+            count += pixels.shape[1]
+        if count:
+            mean, square = sums / count
+            told[f"{name}_mean"] = torch.from_numpy(mean).float()
+            told[f"{name}_std"] = torch.from_numpy(np.sqrt(np.maximum(square - mean**2, 0)) + 1e-3).float()
     return told
 
 
@@ -148,22 +153,30 @@ def imitate(teacher: Logits, temperature: float) -> Loss:
 
 
 def imitate_three(
-    teachers: tuple[Logits, Logits, Logits], weights: Weights, temperature: float, applied: Applied = "loss"
+    teachers: tuple[Logits, Logits, Logits],
+    weights: Weights,
+    temperature: float,
+    applied: Applied = "loss",
+    kept: npt.NDArray[np.bool_] | None = None,
 ) -> Loss:
     """The loss of the student of source, optical and radar teacher.
+
+    Unlike the sum of three losses it is divided by the mean sum of weights: three teachers are no higher rate than one.
 
     Args:
         teachers: (n, class) logits of each.
         weights: Of each teacher on each patch.
         temperature: Of the distillation.
         applied: What the weights multiply.
+        kept: (n,) patches that it will be asked for; None for all.
 
     Returns:
-        The loss: the weighted sum over the mean sum of weights.
+        The loss.
     """
     said = np.stack(teachers, axis=1).astype(np.float32)
     factors = np.stack(weights, axis=1).astype(np.float32)
-    total = float(factors.sum(axis=1).mean()) if applied == "loss" else 3.0
+    used = factors if kept is None else factors[kept]
+    total = float(used.sum(axis=1).mean()) if applied == "loss" else 3.0
 
     def loss(found: dict[str, Tensor], index: Index) -> Tensor:
         device = found["logits"].device
@@ -201,6 +214,8 @@ def train_auxiliaries(setting: Setting, rules: LabelFilter, name: str, *, restor
         network = setting.network(salt=salt, modalities=(modality,))
         networks.append(setting.train(network, Stage(f"{name}-{modality}", patches, loss, kept)))
         said.append(predict(networks[-1], patches)["logits"])
-    told = {"kept": int(chosen.kept.sum()), "of": len(setting.patches)}
-    (setting.folder / f"{name}.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+    place = setting.folder / f"{name}-teachers"
+    place.mkdir(exist_ok=True)
+    np.savez(place / "partial.npz", kept=chosen.kept, source=teacher, optical=said[0], radar=said[1])
+    (place / "partial.npz").replace(place / "logits.npz")
     return Auxiliaries(said[0], said[1], (networks[0], networks[1]), chosen.kept)
