@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sunbreak.networks.scene_classifier import SceneClassifier
 from sunbreak.registry import CLASSIFIERS, SCENE_CLASSIFIER
+from sunbreak.train.card import LICENCE, UNKNOWN_LICENCE
 from sunbreak.train.export import count, write_files
 from sunbreak.train.run_folder import versions
-
-LICENCE: Final = "Apache-2.0"
-UNKNOWN_LICENCE: Final = "unknown: see the terms of use of its training data"
 
 
 @dataclass(frozen=True)

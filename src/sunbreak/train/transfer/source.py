@@ -16,9 +16,10 @@ from sunbreak.data.labelled import LABELLED, PatchSet, open_labelled
 from sunbreak.errors import OptionError
 from sunbreak.models import regions_seen
 from sunbreak.networks.scene_classifier import SceneClassifier
+from sunbreak.train.card import LICENCE
 from sunbreak.train.run_folder import begin
 from sunbreak.train.transfer.baselines import labelled_loss
-from sunbreak.train.transfer.card import LICENCE, Learnt, write_classifier
+from sunbreak.train.transfer.card import Learnt, write_classifier
 from sunbreak.train.transfer.fit import Stage, fit
 from sunbreak.train.transfer.options import TransferOptions
 from sunbreak.train.transfer.patch_arrays import PatchArrays, read_arrays
