@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from sunbreak.data import collection, luojia, sen12ms_cr, sen12ms_cr_ts, simulated, simulated_folder
+from sunbreak.data import archive, collection, luojia, sen12ms_cr, sen12ms_cr_ts, simulated, simulated_folder
 from sunbreak.data.sample import Detector, SampleSet
 from sunbreak.data.spec import Spec, SpecForm, parse_spec
 
@@ -26,6 +26,7 @@ KINDS: Final[dict[str, Kind]] = {
     "sen12ms-cr": Kind(sen12ms_cr.FORM, sen12ms_cr.open_sen12ms_cr),
     "sen12ms-cr-ts": Kind(sen12ms_cr_ts.FORM, sen12ms_cr_ts.open_sen12ms_cr_ts),
     "luojia-osfcr": Kind(luojia.FORM, luojia.open_luojia),
+    "archive": Kind(archive.FORM, archive.open_samples),
 }
 """Every kind; a new one is one file and one line here."""
 FORMS: Final[dict[str, SpecForm]] = {name: kind.form for name, kind in KINDS.items()}

@@ -70,7 +70,7 @@ def read_metadata_file(path: str | Path) -> list[Metadata]:
     if start == b"<":
         return _from_safe(path, content)
     if start == b"{":
-        return _from_stac(path, content)
+        return from_stac(path, content)
     raise InputError(f"{path}: neither XML of a SAFE product nor a STAC item in JSON; give one of them as --metadata")
 
 
@@ -137,7 +137,19 @@ def _float(value: object) -> float | None:
     return number if abs(number) < 1e9 else None
 
 
-def _from_stac(path: str | Path, content: bytes) -> list[Metadata]:
+def from_stac(path: str | Path, content: bytes) -> list[Metadata]:
+    """What a STAC item says of its product.
+
+    Args:
+        path: Where it comes from, for messages.
+        content: The item, JSON.
+
+    Returns:
+        Its statements, each with its source.
+
+    Raises:
+        InputError: It is not a STAC item.
+    """
     try:
         item = json.loads(content)
     except (ValueError, RecursionError) as error:
