@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sunbreak.steps.classify import classify
     from sunbreak.steps.mask import mask
     from sunbreak.steps.read import read
+    from sunbreak.steps.read_reference import read_reference
+    from sunbreak.steps.reference import with_references
     from sunbreak.steps.restore import restore
     from sunbreak.steps.write import write
 
@@ -30,6 +32,8 @@ _HOMES = {
     "read": "steps.read",
     "make_scene": "scene",
     "mask": "steps.mask",
+    "read_reference": "steps.read_reference",
+    "with_references": "steps.reference",
     "restore": "steps.restore",
     "classify": "steps.classify",
     "write": "steps.write",
@@ -53,7 +57,9 @@ __all__ = [
     "mask",
     "process",
     "read",
+    "read_reference",
     "restore",
+    "with_references",
     "write",
 ]
 

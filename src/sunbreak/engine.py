@@ -14,6 +14,8 @@ them. Normalisation lives in the model.
 | `quality` | 1, 5, y, x | one plane of 0 and 1 for each class of `legend.Quality` |
 | `prior` | 1, band, y, x | the scene prior's reflectance, the measured one in clear pixels; 0 in absent bands |
 | `prior_sigma` | 1, band, y, x | its 1-sigma error, 0 in clear pixels and in absent bands |
+| `regression` | 1, band, y, x | what the prior says of every pixel, clear ones too, without looking at it |
+| `kriging` | 1, band, y, x | what its errors at clear pixels add to that, 0 where too little is clear |
 
 A restoration network returns the first, and what it has learnt of the others:
 
@@ -53,7 +55,18 @@ from sunbreak.weights import Card, read_card
 
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]
 
-INPUTS: Final = ("optical", "present", "level", "radar", "radar_valid", "quality", "prior", "prior_sigma")
+INPUTS: Final = (
+    "optical",
+    "present",
+    "level",
+    "radar",
+    "radar_valid",
+    "quality",
+    "prior",
+    "prior_sigma",
+    "regression",
+    "kriging",
+)
 CLASSIFIER_INPUTS: Final = ("optical", "radar", "radar_valid", "clear")
 
 Opened = TypeVar("Opened")

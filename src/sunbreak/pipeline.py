@@ -1,7 +1,8 @@
-"""The whole product on one screen: read, align, mask, restore, land cover, write; memory bounded."""
+"""The whole product on one screen: read, align, mask, look at other dates, restore, land cover, write."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,12 @@ import rasterio
 
 from sunbreak import preview
 from sunbreak.radiometry.read_options import ReadOptions
+from sunbreak.steps.adapt import adapting
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.read import read
+from sunbreak.steps.read_reference import Reference, read_reference
+from sunbreak.steps.reference import reference_attrs, with_references
 from sunbreak.steps.restore import RestoreOptions, facts, maps_land_cover, open_network, restore_blocks
 from sunbreak.steps.write import ProductWriter
 
@@ -25,6 +29,7 @@ def process(
     radar: str | Path | None,
     out: str | Path,
     *,
+    references: Sequence[Reference] = (),
     read_options: ReadOptions | None = None,
     mask_options: MaskOptions | None = None,
     restore_options: RestoreOptions | None = None,
@@ -37,6 +42,7 @@ def process(
         optical: Sentinel-2 GeoTIFF.
         radar: Sentinel-1 GeoTIFF, or None.
         out: Folder of the product.
+        references: Images of other dates, clear where the scene is not.
         read_options: How the files are to be understood, `ReadOptions`.
         mask_options: Where quality comes from.
         restore_options: How the scene is restored.
@@ -51,16 +57,23 @@ def process(
     """
     options = restore_options or RestoreOptions()
     scene = read(optical, radar, options=read_options)
+    others = [read_reference(one.optical, scene, radar=one.radar, options=read_options) for one in references]
+    scene = scene.assign_attrs(reference_attrs(others))
     network = open_network(scene, options)
     writer = ProductWriter(out, scene, land_cover=maps_land_cover(network), overwrite=overwrite)
     # GDAL would take a twentieth of the machine's memory for its cache
     with rasterio.Env(GDAL_CACHEMAX=CACHE), writer:
         scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
-        estimator, found = fit_estimator(
-            scene, network, everywhere=options.everywhere, block=options.block, progress=progress
-        )
-        for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
-            writer.write(block)
-        told = facts(estimator, found, writer.sources)
+        scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
+        with adapting(
+            scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
+            folder=writer.scratch, progress=progress,
+        ) as (network, adapted):  # fmt: skip
+            estimator, found = fit_estimator(
+                scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+            )
+            for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
+                writer.write(block)
+            told = facts(estimator, found, writer.sources) | adapted
         del estimator  # with the patches it remembers; laying out the files needs the memory
         return writer.publish(scene.attrs | told, preview.scene_colours(scene))

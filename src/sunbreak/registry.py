@@ -36,7 +36,7 @@ NETWORKS: Final[dict[str, NetworkEntry]] = {
     "tdp-cr-prior": NetworkEntry(
         "tdp_cr.tdp_cr_prior",
         "Ours: corrects the scene prior by prompt-guided fusion of optical and radar, with an error for every value.",
-        1_338_631, 3.91, inputs="the scene prior; radar where there is some",
+        1_344_263, 4.27, inputs="the scene prior; radar where there is some",
     ),
     "ib-hfn": NetworkEntry("ib_hfn.ib_hfn", f"{_IB_HFN}, base size.", 8_493_877, 17.95),
     "ib-hfn-large": NetworkEntry("ib_hfn.ib_hfn_large", f"{_IB_HFN}, half as wide again.", 18_979_085, 39.56),

@@ -7,6 +7,8 @@ A scene is an `xarray.Dataset` on one grid (`scene.odc.geobox`):
 | `optical` | band, y, x | reflectance, float32 (float64 only where the file is), 1.0 = 100 %, NaN = no data |
 | `radar` | pol, y, x | backscatter in dB, float32, NaN = invalid; absent without radar |
 | `quality` | y, x | uint8, `legend.Quality`; absent until the mask step |
+| `look` | band, y, x | clear reflectance of other dates, float32, NaN = none; absent without `with_references` |
+| `look_radar` | pol, y, x | backscatter in dB of the dates of the look, float32, NaN = invalid; absent without |
 
 Variables read from files are lazy: a window is read when it is asked for. `optical.encoding` says how reflectance is
 stored in the input's file (`dtype`, `offset` in DN, `quantification`, `nodata`), so that a product can be written
@@ -124,7 +126,7 @@ def window(scene: xr.Dataset, name: str, rows: slice, cols: slice) -> np.ndarray
 
     Args:
         scene: A scene.
-        name: `optical`, `radar` or `quality`.
+        name: `optical`, `radar`, `quality`, `look` or `look_radar`.
         rows: Rows of the window, inside the scene.
         cols: Columns of the window, inside the scene.
 

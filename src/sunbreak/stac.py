@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,7 @@ TOLD: Final = (
     "model", "precision", "runtime", "weights_sha256",
     "restored_by", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days",
     "quality_from", "mask_precision", "mask_sha256", "quality_map", "buffer", "offset",
+    "adapted_seconds", "adapted_steps", "adapted_windows", "adapted_gain", "adapted_from_sha256",
 )  # fmt: skip
 """Attributes of a product that its item repeats."""
 MEDIA: Final = {
@@ -80,6 +81,8 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     for key, value in attrs.items():
         if key in TOLD:
             properties[f"sunbreak:{key}"] = value
+    if attrs.get("reference_paths"):
+        properties["sunbreak:references"] = _references(attrs)
     if attrs.get("platform"):
         properties["platform"] = attrs["platform"]
     geometry, bbox = _footprint(geobox)
@@ -95,11 +98,26 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     )
     for key, asset in assets.items():
         item.add_asset(key, asset)
-    for key in ("optical_path", "radar_path", "quality_path"):
-        if attrs.get(key):
-            target = os.path.relpath(Path(attrs[key]).resolve(), out.resolve())
-            item.add_link(pystac.Link("derived_from", target, title=key.removesuffix("_path")))
+    for title, path in _inputs(attrs):
+        target = os.path.relpath(Path(path).resolve(), out.resolve())
+        item.add_link(pystac.Link("derived_from", target, title=title))
     return item
+
+
+def _inputs(attrs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Title and path of everything that a product was made from."""
+    titles = ("optical", "radar", "quality", "reference", "reference_radar")
+    for title in titles:
+        paths = attrs.get(f"{title}_paths", [attrs.get(f"{title}_path")])
+        yield from ((title.replace("_", " "), str(path)) for path in paths if path)
+
+
+def _references(attrs: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Paths and dates of the references."""
+    columns = {"path": "reference_paths", "datetime": "reference_datetimes", "radar": "reference_radar_paths"}
+    listed = {name: attrs[key] for name, key in columns.items() if key in attrs}
+    rows = (dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True))
+    return [{name: value for name, value in row.items() if value} for row in rows]
 
 
 def _projection(geobox: GeoBox) -> dict[str, Any]:

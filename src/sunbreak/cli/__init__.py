@@ -12,6 +12,7 @@ from typing import Any, Final
 from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak._version import __version__
+from sunbreak.cli.adapt import adapt_parser, run_adapt
 from sunbreak.cli.classify import classify_parser, run_classify
 from sunbreak.cli.data import add_data_verbs, data_parser, run_data
 from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
@@ -34,6 +35,7 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "models": (models_parser, run_models),
     "evaluate": (evaluate_parser, run_evaluate),
     "train": (train_parser, run_train),
+    "adapt": (adapt_parser, run_adapt),
     "transfer": (transfer_parser, run_transfer),
     "preview": (preview_parser, run_preview),
     "data": (data_parser, run_data),

@@ -32,6 +32,11 @@ def evaluate_parser() -> ArgumentParser:
     parser.add_argument("--by", nargs="+", default=[], metavar="GROUP", help="coverage, region: tables by these, too")
     parser.add_argument("--per-patch", action="store_true", help="one row per patch as well")
     parser.add_argument(
+        "--references",
+        action="store_true",
+        help="a second row for everything that restores, with the other dates of a series as references",
+    )
+    parser.add_argument(
         "--restored", action="store_true", help="with --task scene: score optical classifiers on restored patches, too"
     )
     parser.add_argument(
@@ -69,6 +74,7 @@ def run_evaluate(given: Namespace) -> None:
         regions=tuple(given.parts) if given.parts else None,
         bands=tuple(given.bands or ["all"]),
         by=tuple(given.by),
+        references=given.references,
         allow_seen=given.allow_seen,
     )
     if given.out is not None:
@@ -97,12 +103,13 @@ def _refuse_unused(given: Namespace) -> None:
     if given.restored and given.task != "scene":
         raise OptionError(f"--restored: is for classifiers; leave it out with --task {given.task}")
     reflectance, one_class = "scores reflectance", "a patch has one class"
+    dates = "is about restored images"
     reasons: dict[str, dict[str, str]] = {
         "restore": {},
-        "landcover": {"protocol": reflectance, "bands": reflectance, "per_patch": reflectance},
+        "landcover": {"protocol": reflectance, "bands": reflectance, "per_patch": reflectance, "references": dates},
         "scene": {
             "protocol": reflectance, "bands": reflectance, "per_patch": "all patches are in the JSON file",
-            "parts": one_class, "by": "tables by cloud cover are always there",
+            "references": dates, "parts": one_class, "by": "tables by cloud cover are always there",
         },
     }  # fmt: skip
     for option, reason in reasons[given.task].items():

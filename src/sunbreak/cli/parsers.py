@@ -9,13 +9,16 @@ from typing import Final
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from sunbreak.train.adapt_options import AdaptOptions
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.transfer.options import TransferOptions
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of settings stands under each of them
 
-SETTINGS: Final = {field.name for options in (TrainOptions, TransferOptions) for field in dataclasses.fields(options)}
-"""Flags whose help is taken from the settings of a training or a transfer."""
+SETTINGS: Final = {
+    field.name for options in (TrainOptions, AdaptOptions, TransferOptions) for field in dataclasses.fields(options)
+}
+"""Flags whose help is taken from the settings of a training, an adaptation or a transfer."""
 
 
 class Help(DefaultHelpFormatter):

@@ -31,6 +31,8 @@ class EvaluationOptions:
     """Groups of bands, each scored in tables of its own."""
     by: tuple[By, ...] = ()
     """Tables by cloud cover or by region beside those over all patches."""
+    references: bool = False
+    """Give everything that restores a second row, with the other dates of every sample as references."""
     allow_seen: bool = False
     """Score models on regions that they were trained on, too, and stamp every output with it."""
 

@@ -14,9 +14,11 @@ from tqdm import tqdm
 from sunbreak._version import __version__
 from sunbreak.baselines.composites import COMPOSITES
 from sunbreak.data import Sample, open_data
+from sunbreak.errors import OptionError
 from sunbreak.evaluation.answers import ALWAYS, Answer, answer, prepare, targets
 from sunbreak.evaluation.notes import Remarks, left_out, told
 from sunbreak.evaluation.options import EvaluationOptions
+from sunbreak.evaluation.referenced import WITH_REFERENCE, has_references, referenced
 from sunbreak.evaluation.seen import seen_regions, unknown
 from sunbreak.legend import Quality
 from sunbreak.metrics.band_groups import BandGroup, band_indexes
@@ -24,7 +26,7 @@ from sunbreak.metrics.calibration import Coverage, count, counted_errors
 from sunbreak.metrics.groups import Patch
 from sunbreak.metrics.protocols import Protocol, get_protocol
 from sunbreak.metrics.regions import Region, region_mask
-from sunbreak.metrics.report import Cell, Report, Row, Target, cell_of
+from sunbreak.metrics.report import REFERENCE, Cell, Report, Row, Target, cell_of
 from sunbreak.metrics.score import score
 from sunbreak.metrics.sparsification import ErrorClasses, classify, merge
 from sunbreak.steps.detect import detect
@@ -44,7 +46,9 @@ def evaluate(
 
     The rows `cloudy` (the input as it is), `smooth-fill` and `scene-prior` are always there, and where every sample has
     a series of dates, those of `baselines.COMPOSITES`. All models are scored on the same pixels: those of the mask
-    before growing. What a model leaves open is scored as its input, and noted.
+    before growing. What a model leaves open is scored as its input, and noted. With `options.references` everything
+    that restores has a second row, `NAME+reference`, with the dates that composites are made of as references; samples
+    without any are then left out.
 
     Args:
         models: Names of models, as for `sunbreak restore --model`, beside those that are always there.
@@ -58,8 +62,8 @@ def evaluate(
         The report; print its `text()`.
 
     Raises:
-        OptionError: The SPEC, the protocol or a model is unknown, no sample has a target, or a model was trained on a
-            region of the data.
+        OptionError: The SPEC, the protocol or a model is unknown, no sample has a target, a model was trained on a
+            region of the data, or references are asked for and no sample has other dates.
         RasterError: A file of the data is missing or damaged.
 
     Example:
@@ -79,8 +83,17 @@ def evaluate(
     regions = options.regions or tuple(dict.fromkeys(part for one in rules for part in one.regions))
     tally = _Tally(rules, regions, options)
     for sample in tqdm(samples, "evaluating", len(samples), disable=None if progress else True):
+        if options.references and not has_references(sample):
+            tally.remarks["data", "left out (no other dates):"].append(sample.name)
+            continue
         tally.add(sample, given)
-    rows_of = (*ALWAYS, *(COMPOSITES if tally.composes else ()), *learnt)
+    if not tally.patches:
+        raise OptionError(
+            f"--references: no sample of {data} has other dates; choose data with a series, such as"
+            " collection:PATH,clouds=series, archive:PATH or sen12ms-cr-ts:PATH"
+        )
+    rows_of = tally.names(learnt)
+    seen |= {name + WITH_REFERENCE: regions_of for name, regions_of in seen.items()}
     return Report(
         protocols=rules,
         data=data,
@@ -121,6 +134,15 @@ class _Tally:
     remarks: Remarks = field(default_factory=lambda: defaultdict(list))
     composes: bool = True
 
+    def names(self, given: Sequence[str]) -> tuple[str, ...]:
+        """The rows of a table."""
+        names = (*ALWAYS, *(COMPOSITES if self.composes else ()), *given)
+        if not self.options.references:
+            return tuple(dict.fromkeys(names))
+        restore = (REFERENCE, *(name for name in given if name not in COMPOSITES))
+        pairs = ((name, name + WITH_REFERENCE) if name in restore else (name,) for name in names)
+        return tuple(dict.fromkeys(name for pair in pairs for name in pair))
+
     def add(self, sample: Sample, given: Sequence[str]) -> None:
         """Run every model on a sample."""
         patch, scene = prepare(sample, self.options.buffer)
@@ -128,9 +150,11 @@ class _Tally:
         against = dict(targets(sample))
         if "matched" not in against and not sample.same_date:
             self.remarks["matched", "too few pixels clear in both dates in"].append(sample.name)
-        self.composes &= sample.series is not None and bool(sample.series.days)
-        for name in dict.fromkeys((*ALWAYS, *(COMPOSITES if self.composes else ()), *given)):
-            made = answer(name, sample, scene, self.options.restorer or _restore)
+        self.composes &= has_references(sample)
+        seen = referenced(sample, scene, self.options.buffer) if self.options.references else scene
+        for name in self.names(given):
+            model = name.removesuffix(WITH_REFERENCE)
+            made = answer(model, sample, scene if name == model else seen, self.options.restorer or _restore)
             if made.remark:
                 self.remarks[name, f"{made.remark} in"].append(sample.name)
             for kind, target in against.items():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sunbreak.bands import ClipPreset
+from sunbreak.legend import Quality
 
 Tensors = Mapping[str, Tensor]
 
@@ -48,6 +49,22 @@ def sigma(inputs: Tensors) -> Tensor:
         (n, band, y, x), about -3 to 1; 0 for absent bands.
     """
     return (torch.log(inputs["prior_sigma"] + 0.001) + 4.0) * 0.5 * inputs["present"]
+
+
+def kriging(inputs: Tensors) -> Tensor:
+    """What the regression gets wrong at clear pixels, the regression, and its correction by kriging.
+
+    Args:
+        inputs: With `optical`, `regression` and `kriging` (n, band, y, x), reflectance; `quality` (n, 5, y, x), a plane
+            for each class of `legend.Quality`; `present` (n, band, 1, 1).
+
+    Returns:
+        (n, 3 * band, y, x); 0 for absent bands.
+    """
+    clear = inputs["quality"][:, Quality.CLEAR : Quality.CLEAR + 1]
+    errors = ((inputs["optical"] - inputs["regression"]) * clear, inputs["kriging"])
+    wrong, correction = (error.clamp(-0.3, 0.3) * 10.0 * inputs["present"] for error in errors)
+    return torch.cat([wrong, optical(inputs, "regression"), correction], dim=1)
 
 
 def product(inputs: Tensors) -> Tensor:

@@ -59,6 +59,8 @@ class TdpCrOptions:
     """The head corrects the cloudy input (or the prior) instead of giving the reflectance itself."""
     prior: bool = False
     """Ours: the scene prior and its error are inputs, the head corrects them, and the error is estimated too."""
+    kriging: bool = False
+    """Ours: the regression behind the prior and its correction by kriging are inputs at every pixel."""
     sky_weight: float = 0.02
     """Weight of the auxiliary head that reads the cloud classes off the prompt."""
     likelihood_weight: float = 0.005
@@ -88,6 +90,12 @@ class TdpCr(RestorationNetwork[TdpCrAnalysis]):
         self.inputs = ("optical", "present", "level", "radar", "radar_valid", "quality")
         if options.prior:
             self.inputs += ("prior", "prior_sigma")
+        if options.kriging:
+            self.inputs += ("regression", "kriging")
+            self.kriging_stem = nn.Conv2d(3 * BANDS, widths[0], 3, padding=1)
+            # weights trained without these inputs begin where they ended
+            nn.init.zeros_(self.kriging_stem.weight)
+            nn.init.zeros_(self.kriging_stem.bias)  # type: ignore[arg-type]
         planes = BANDS * (3 if options.prior else 1) + len(Quality)
         self.optical_stem = nn.Conv2d(planes, widths[0], 3, padding=1)
         self.product = nn.Conv2d(BANDS + len(LEVELS), widths[0], 1)
@@ -147,6 +155,8 @@ class TdpCr(RestorationNetwork[TdpCrAnalysis]):
         if self.options.prior:
             planes += [normalise.optical(inputs, "prior"), normalise.sigma(inputs)]
         features = self.optical_stem(torch.cat(planes, dim=1)) + self.product(normalise.product(inputs))
+        if self.options.kriging:
+            features = features + self.kriging_stem(normalise.kriging(inputs))
         radar = self.radar_stem(normalise.radar(inputs))
         skips, gates = [], []
         for index, fusion in enumerate(self.fusion):
@@ -205,6 +215,8 @@ def tdp_cr_large(*, semantic: bool = False, **config: Any) -> TdpCr:
 def tdp_cr_prior(*, semantic: bool = False, **config: Any) -> TdpCr:
     """Build our form: the scene prior as a further input, and an error for every value; arguments as for `tdp_cr`.
 
+    What the prior was before it looked through cloud, and how its errors at clear pixels carry over, are inputs too.
+
     Args:
         semantic: With the land cover decoder.
         **config: Fields of `TdpCrOptions` that differ.
@@ -212,4 +224,4 @@ def tdp_cr_prior(*, semantic: bool = False, **config: Any) -> TdpCr:
     Returns:
         The network.
     """
-    return tdp_cr(semantic=semantic, **({"prior": True} | config))
+    return tdp_cr(semantic=semantic, **({"prior": True, "kriging": True} | config))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -11,11 +12,12 @@ import xarray as xr
 
 from sunbreak.bands import Level
 from sunbreak.legend import Quality, Source
-from sunbreak.prior import features as radar_features
 from sunbreak.prior import see_through
 from sunbreak.prior.fill import SpatialFill
-from sunbreak.prior.regression import CELL, Regression
-from sunbreak.scene import window as load
+from sunbreak.prior.inputs import Inputs, block_inputs
+from sunbreak.prior.kriging import Kriging
+from sunbreak.prior.layers import Layer
+from sunbreak.prior.regression import CELL
 from sunbreak.tiles import Window
 
 HIGHEST: Final = 1.6
@@ -61,22 +63,39 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True)
 class SceneEstimator:
-    """Radar regression where the radar is valid, spatial fill elsewhere, corrected by what shines through."""
+    """The best of several ways to estimate a pixel without looking at it, corrected by what shines through."""
 
     name: str
     """Name recorded in the product."""
     scene: xr.Dataset
     """The scene that blocks are taken from."""
-    regression: Regression | None
-    """From radar to reflectance; None when the scene has no radar or none is wanted."""
-    source: Source
-    """`SCENE_PRIOR` or `GLOBAL_REGRESSION`."""
+    layers: tuple[Layer, ...]
+    """Best first: the first that is valid for a pixel estimates it."""
     fill: SpatialFill
-    """For pixels without valid radar."""
-    fill_covariance: np.ndarray
-    """Covariance of the fill's errors between bands over the whole scene, (band, band)."""
+    """The clear pixels of the scene; NaN throughout where there is none."""
 
     land_cover: ClassVar[tuple[int, ...]] = ()
+    _kriging: Kriging | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fitted = any(layer.source == Source.SCENE_PRIOR for layer in self.layers)
+        object.__setattr__(self, "_kriging", Kriging(self.scene, partial(_guess, self.layers)) if fitted else None)
+
+    def unlooked(self, cell: Window) -> tuple[np.ndarray, np.ndarray]:
+        """What would be estimated of every pixel of a cell, clear ones too, without looking at it.
+
+        Args:
+            cell: A cell, cut at the scene's border.
+
+        Returns:
+            Reflectance by the best of the layers, (band, y, x), NaN where none knows; and its correction by kriging,
+            (band, y, x), 0 where there is none.
+        """
+        inputs = block_inputs(self.scene, cell)
+        mean = _guess(self.layers, cell, inputs)
+        if self._kriging is None:
+            return mean, np.zeros_like(mean)
+        return mean, np.where(inputs.radar_valid, self._kriging.predict(cell), np.float32(0.0))
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""
@@ -84,36 +103,37 @@ class SceneEstimator:
         mean = np.zeros(optical.shape, np.float32)
         sigma = np.zeros(optical.shape, np.float32)
         source = np.zeros(wanted.shape, np.uint8)
-        features, valid = self._features(block)
+        inputs = block_inputs(self.scene, block)
         for cell in cells(block):
             place = cell.inside(block)
             if not wanted[place].any():
                 continue
-            mean[:, *place], sigma[:, *place] = self._first(cell, features[:, *place], valid[place])
-            source[place] = np.where(valid[place], self.source, Source.SPATIAL_FILL)
-            self._look(mean[:, *place], sigma[:, *place], optical[:, *place], quality[place], valid[place])
+            left, part = np.ones(wanted[place].shape, bool), inputs.part(place)
+            for layer in self.layers:
+                here = layer.valid(part) & left
+                left &= ~here
+                if not here.any():
+                    continue
+                guess = layer.guess(cell, part)
+                np.copyto(mean[:, *place], guess.mean, where=here)
+                np.copyto(sigma[:, *place], guess.sigma, where=here)
+                source[place][here] = layer.source
+                doubt = np.where(here, 0 if guess.doubt is None else guess.doubt, -1)
+                self._look(mean[:, *place], sigma[:, *place], optical[:, *place], quality[place], layer, doubt)
         np.clip(mean, 0.0, HIGHEST, out=mean)
         known = wanted & np.isfinite(mean).all(axis=0)
         return Estimate(mean, sigma, np.where(known, source, Source.NONE).astype(np.uint8))
 
-    def _features(self, block: Window) -> tuple[np.ndarray, np.ndarray]:
-        if self.regression is None:
-            return np.zeros((0, block.height, block.width), np.float32), np.zeros((block.height, block.width), bool)
-        return block_features(self.scene, block)
-
-    def _first(self, cell: Window, features: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if self.regression is None or not valid.any():
-            return self.fill.predict(cell)
-        mean, sigma = self.regression.predict(cell, features)
-        if valid.all():
-            return mean, sigma
-        filled, spread = self.fill.predict(cell)
-        return np.where(valid, mean, filled), np.where(valid, sigma, spread)
-
     def _look(
-        self, mean: np.ndarray, sigma: np.ndarray, optical: np.ndarray, quality: np.ndarray, valid: np.ndarray
-    ) -> None:
-        """Correct the first estimate in place: cloud and shadow apart, with radar and without."""
+        self,
+        mean: np.ndarray,
+        sigma: np.ndarray,
+        optical: np.ndarray,
+        quality: np.ndarray,
+        layer: Layer,
+        doubt: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Correct a layer's estimate in place where `doubt` is 0 or more: cloud and shadow apart."""
         bands = [str(name) for name in self.scene["band"].values]
         level: Level = self.scene.attrs["level"]
         cloud = (quality == Quality.THIN_CLOUD) | (quality == Quality.THICK_CLOUD)
@@ -122,13 +142,42 @@ class SceneEstimator:
             (cloud, see_through.cloud_hypotheses(bands)),
             (shadow, see_through.shadow_hypotheses(bands, level)),
         ):
-            for here, regression in ((kind & valid, self.regression), (kind & ~valid, None)):
-                known = here & np.isfinite(mean).all(axis=0)
+            for degree, errors in enumerate(layer.covariances):
+                known = kind & (doubt == degree) & np.isfinite(mean).all(axis=0)
                 if known.any():
-                    errors = self.fill_covariance if regression is None else regression.covariance
                     mean[:, known], sigma[:, known] = see_through.see_through(
                         mean[:, known], sigma[:, known], errors, optical[:, known], hypotheses, bands
                     )
+
+    def takes_look(self, radar_valid: np.ndarray, look_valid: np.ndarray) -> np.ndarray:
+        """Where the estimate rests on a look of another date.
+
+        Args:
+            radar_valid: Where radar is valid, (y, x).
+            look_valid: Where there is a look, (y, x).
+
+        Returns:
+            (y, x), bool.
+        """
+        nothing = np.zeros((0, *look_valid.shape), np.float32)
+        inputs = Inputs(nothing, radar_valid, nothing, look_valid, nothing, radar_valid)
+        takes, left = np.zeros(look_valid.shape, bool), np.ones(look_valid.shape, bool)
+        for layer in self.layers:
+            here = layer.valid(inputs) & left
+            takes |= here & (layer.source == Source.REFERENCE_DATE)
+            left &= ~here
+        return takes
+
+
+def _guess(layers: Sequence[Layer], cell: Window, inputs: Inputs) -> np.ndarray:
+    """What the best of the layers says of every pixel of a cell, (band, y, x)."""
+    left, mean = np.ones(inputs.radar_valid.shape, bool), np.float32(np.nan) * layers[-1].guess(cell, inputs).mean
+    for layer in layers:
+        here = layer.valid(inputs) & left
+        left &= ~here
+        if here.any():
+            np.copyto(mean, layer.guess(cell, inputs).mean, where=here)
+    return mean
 
 
 def is_wanted(quality: np.ndarray) -> np.ndarray:
@@ -142,23 +191,6 @@ def is_wanted(quality: np.ndarray) -> np.ndarray:
     """
     wanted: np.ndarray = quality >= Quality.THIN_CLOUD
     return wanted
-
-
-def block_features(scene: xr.Dataset, block: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Radar features of a block, with the halo that their smoothing needs.
-
-    Args:
-        scene: A scene with radar.
-        block: A window of it.
-
-    Returns:
-        Features (feature, y, x) and validity (y, x); see `radar_features.radar_features`.
-    """
-    wide = block.grown(radar_features.HALO, (scene.sizes["y"], scene.sizes["x"]))
-    radar = load(scene, "radar", wide.rows, wide.cols)
-    features, valid = radar_features.radar_features(radar, [str(pol) for pol in scene["pol"].values])
-    inner = block.inside(wide)
-    return features[:, *inner], valid[inner]
 
 
 def cells(block: Window) -> Iterator[Window]:

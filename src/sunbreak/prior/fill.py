@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from sunbreak.prior.coarse import interpolated, positions
 from sunbreak.prior.smooth_fill import smooth_fill
 from sunbreak.tiles import Window
 
@@ -79,9 +80,9 @@ class SpatialFill:
         Returns:
             Reflectance (band, y, x) and its 1-sigma error (band, y, x), float32.
         """
-        rows = _positions(window.top, window.height, self.mean.shape[1])
-        cols = _positions(window.left, window.width, self.mean.shape[2])
-        return _interpolated(self.mean, rows, cols), np.sqrt(_interpolated(self.variance, rows, cols))
+        rows = positions(window.top, window.height, self.mean.shape[1], CELL)
+        cols = positions(window.left, window.width, self.mean.shape[2], CELL)
+        return interpolated(self.mean, rows, cols), np.sqrt(interpolated(self.variance, rows, cols))
 
 
 def fit_fill(moments: FillMoments) -> SpatialFill:
@@ -101,23 +102,3 @@ def fit_fill(moments: FillMoments) -> SpatialFill:
         filled = smooth_fill(np.stack([total, squares]) / count, known, reach=REACH)
         mean[band], variance[band] = filled[0], np.maximum(filled[1] - filled[0] ** 2, 1e-6)
     return SpatialFill(mean, variance)
-
-
-def _positions(start: int, length: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lower cell, upper cell and the upper one's weight for pixels start ... start + length - 1."""
-    place = np.clip((start + np.arange(length) + 0.5) / CELL - 0.5, 0, cells - 1)
-    lower = np.minimum(place.astype(int), max(cells - 2, 0))
-    return lower, np.minimum(lower + 1, cells - 1), (place - lower).astype(np.float32)
-
-
-def _interpolated(
-    grid: np.ndarray,
-    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
-    cols: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> np.ndarray:
-    above, below, down = rows
-    weight = down[:, np.newaxis]
-    lines = grid[:, above] * (1 - weight) + grid[:, below] * weight  # (band, y, cell column)
-    left, right, across = cols
-    out: np.ndarray = lines[:, :, left] * (1 - across) + lines[:, :, right] * across
-    return out

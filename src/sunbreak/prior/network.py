@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -17,6 +14,7 @@ from sunbreak.bands import LEVELS, RADAR_DB_RANGE
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality, Source
 from sunbreak.prior.estimators import HIGHEST, Estimate, SceneEstimator, cells, is_wanted
+from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import window as load
 from sunbreak.tiles import PatchGrid, Window, padded
@@ -25,46 +23,6 @@ CELLS_KEPT: Final = 24
 """Cells of the prior that patches share; about 7 MB each with 13 bands."""
 PATCHES_KEPT: Final = 12
 """Patches that a block shares with the next one; about 10 MB each with 13 bands and land cover."""
-
-Value = TypeVar("Value")
-
-
-class Memory(Generic[Value]):
-    """Works out a value once for all threads that ask for it at about the same time."""
-
-    def __init__(self, kept: int) -> None:
-        """Begin with nothing.
-
-        Args:
-            kept: Number of values kept; the one asked for longest ago goes first.
-        """
-        self._kept = kept
-        self._values: OrderedDict[Window, Future[Value]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __call__(self, window: Window, work: Callable[[Window], Value]) -> Value:
-        """The value of a window: worked out here, remembered, or waited for while another thread works it out.
-
-        Args:
-            window: The window.
-            work: Works out its value, always the same; not kept, or a memory and its owner would hold each other.
-
-        Returns:
-            The value.
-        """
-        with self._lock:
-            future, known = self._values.get(window, Future()), window in self._values
-            self._values[window] = future
-            self._values.move_to_end(window)
-            while len(self._values) > self._kept:
-                self._values.popitem(last=False)
-        if not known:
-            try:
-                future.set_result(work(window))
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        return future.result()
 
 
 @dataclass(frozen=True)
@@ -81,12 +39,14 @@ class NetworkEstimator:
     """Run all patches with data, so that land cover is complete, instead of those with a pixel to restore."""
 
     _cell: Memory[Estimate] = field(init=False, repr=False)
+    _guess: Memory[tuple[np.ndarray, np.ndarray]] = field(init=False, repr=False)
     _patch: Memory[dict[str, np.ndarray]] = field(init=False, repr=False)
     _index: list[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         # patches overlap cells, and blocks share patches: without memory the same would be worked out several times
         object.__setattr__(self, "_cell", Memory(CELLS_KEPT))
+        object.__setattr__(self, "_guess", Memory(CELLS_KEPT))
         object.__setattr__(self, "_patch", Memory(PATCHES_KEPT))
         places = [self.model.bands.index(str(name)) for name in self.scene["band"].values]
         object.__setattr__(self, "_index", places)
@@ -124,6 +84,10 @@ class NetworkEstimator:
         source = np.where(seen & uses_radar, Source.NETWORK_WITH_RADAR, Source.NETWORK_WITHOUT_RADAR)
         # without a clear pixel in the scene there is nothing to go by where the radar sees nothing, either
         known = wanted & (seen | np.isfinite(self.first.fill.mean).any())
+        if "look" in self.scene and "prior" in self.model.runtime.inputs:
+            looked = np.isfinite(load(self.scene, "look", block.rows, block.cols)).all(axis=0)
+            looked = self.first.takes_look(np.broadcast_to(seen, looked.shape), looked)
+            source, known = np.where(looked, Source.REFERENCE_DATE, source), known | (wanted & looked)
         return Estimate(mean, sigma, np.where(known, source, Source.NONE).astype(np.uint8), land_cover)
 
     def _outputs(self, patch: Window, block: Window, wanted: np.ndarray) -> dict[str, np.ndarray] | None:
@@ -175,6 +139,9 @@ class NetworkEstimator:
         if "prior" in wants or "prior_sigma" in wants:
             prior, sigma = self._prior(inside, optical, quality)
             arrays["prior"], arrays["prior_sigma"] = self._scattered(prior), self._scattered(sigma)
+        if "regression" in wants or "kriging" in wants:
+            guess, more = self._unlooked(inside)
+            arrays["regression"], arrays["kriging"] = self._scattered(guess), self._scattered(more)
         inputs = {name: padded(array, inside, patch).astype(np.float32) for name, array in arrays.items()}
         present = np.zeros((len(self.model.bands), 1, 1), np.float32)
         present[self._index] = 1.0
@@ -202,19 +169,35 @@ class NetworkEstimator:
     def _prior(self, window: Window, optical: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean = np.nan_to_num(optical, nan=0.0).astype(np.float32)
         sigma = np.zeros_like(mean)
+        for cell, seen in self._cells(window):
+            here, there = seen.inside(window), seen.inside(cell)
+            if not is_wanted(quality[here]).any():
+                continue
+            found = self._cell(cell, self._estimate_cell)
+            restored = found.source[there] != Source.NONE
+            mean[:, *here] = np.where(restored, found.mean[:, *there], mean[:, *here])
+            sigma[:, *here] = np.where(restored, found.sigma[:, *there], 0.0)
+        return mean, sigma
+
+    def _unlooked(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        if self.first is None:
+            raise ValueError("nothing is to be restored, so there is no prior")
+        guess, more = (np.zeros((len(self._index), window.height, window.width), np.float32) for _ in range(2))
+        for cell, seen in self._cells(window):
+            here, there = seen.inside(window), seen.inside(cell)
+            for whole, part in zip((guess, more), self._guess(cell, self.first.unlooked), strict=True):
+                whole[:, *here] = part[:, *there]
+        return np.nan_to_num(guess, copy=False), more
+
+    def _cells(self, window: Window) -> Iterator[tuple[Window, Window]]:
+        """The cells that a window touches, and what it shares with each."""
         top, left = window.top // CELL * CELL, window.left // CELL * CELL
         bottom, right = (min(-(-end // CELL) * CELL, most) for end, most in zip(
             (window.rows.stop, window.cols.stop), self._shape, strict=True))  # fmt: skip
         for cell in cells(Window(top, left, bottom - top, right - left)):
             seen = cell.intersection(window)
-            if seen is None or not is_wanted(quality[seen.inside(window)]).any():
-                continue
-            found = self._cell(cell, self._estimate_cell)
-            here, there = seen.inside(window), seen.inside(cell)
-            restored = found.source[there] != Source.NONE
-            mean[:, *here] = np.where(restored, found.mean[:, *there], mean[:, *here])
-            sigma[:, *here] = np.where(restored, found.sigma[:, *there], 0.0)
-        return mean, sigma
+            if seen is not None:
+                yield cell, seen
 
     def _estimate_cell(self, cell: Window) -> Estimate:
         if self.first is None:

@@ -1,9 +1,9 @@
-"""The scene prior: radar to reflectance, fitted in closed form on the scene's own clear pixels.
+"""The scene prior: radar, and clear looks of other dates, to reflectance, fitted on the scene's own clear pixels.
 
 No training, any sensor, any season, any band subset. One streaming pass gathers, for every cell of the scene, the
-moments of radar features and reflectance over clear pixels. From these few numbers follow a ridge regression of the
-whole scene, local regressions drawn towards it where clear pixels are few, their errors on held-out parts of the scene,
-and, between cell centres, a smooth blend of the local regressions.
+moments of features and reflectance over clear pixels. From these few numbers follow in closed form a ridge regression
+of the whole scene, local regressions drawn towards it where clear pixels are few, their errors on held-out parts of the
+scene, and, between cell centres, a smooth blend of the local regressions.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ FOLD_BLOCK: Final = 32
 RIDGE: Final = 0.2
 """Ridge penalty of the scene's slopes, as a share of the features' variance. Clear pixels beside clouds carry haze and
 differ from those below, so the penalty stays strong however many there are (measured: RESULTS.md)."""
+LOOK_RIDGE: Final = 0.1
+"""The same for a clear look of another date. Its slopes are counted from the look as it is, so the penalty draws
+towards the look rather than towards the scene's mean (measured: docs/reference-dates.md)."""
+BESIDE_LOOK: Final = 1.0
+"""The same for radar beside a look: what is left to explain is small, and radar must not invent it where the land under
+the clouds is another than that beside them."""
 REACH: Final = 1.5
 """Standard deviation, in cells, of the weight that neighbouring cells have in a local regression."""
 PSEUDO_PIXELS: Final = 2.0 * CELL * CELL
@@ -41,7 +47,7 @@ class CellMoments:
 
         Args:
             shape: Height and width of the scene in pixels.
-            features: Number of radar features, the constant first.
+            features: Number of features, the constant first.
             bands: Number of optical bands.
         """
         self.features, self.bands = features, bands
@@ -70,6 +76,20 @@ class CellMoments:
                     pixels = joint[:, cell & (fold == index)].astype(np.float64)
                     place = ((window.top + top) // CELL, (window.left + left) // CELL, index)
                     self.sums[place] += pixels @ pixels.T
+
+    def selected(self, features: list[int]) -> CellMoments:
+        """The moments of some of the features.
+
+        Args:
+            features: Positions of the features, the constant first.
+
+        Returns:
+            New moments of the same pixels.
+        """
+        kept = CellMoments((0, 0), len(features), self.bands)
+        places = [*features, *range(self.features, self.features + self.bands)]
+        kept.sums = self.sums[..., places, :][..., places]
+        return kept
 
     def band_covariance(self) -> np.ndarray:
         """Covariance of reflectance between bands over all pixels gathered.
@@ -150,11 +170,12 @@ def _halves(size: int) -> list[tuple[int, int]]:
     return [(0, min(half, size))] + ([(half, size)] if size > half else [])
 
 
-def fit(moments: CellMoments) -> Regression:
+def fit(moments: CellMoments, ridge: np.ndarray | None = None) -> Regression:
     """Fit the scene's regression and the local ones drawn towards it.
 
     Args:
         moments: Gathered over all blocks, `MIN_CLEAR` pixels or more.
+        ridge: Penalty as a share of the features' variance, (feature,), see `penalties`; None means `RIDGE` for all.
 
     Returns:
         The regression of every cell, with errors measured on held-out parts of the scene.
@@ -163,9 +184,10 @@ def fit(moments: CellMoments) -> Regression:
         Ridge regression: Hoerl and Kennard (1970), Technometrics 12; errors by cross-validation over spatial blocks.
     """
     k = moments.features
+    ridge = penalties(k, 0) if ridge is None else ridge
     total = moments.sums.sum(axis=(0, 1))  # (fold, size, size)
-    scene = _ridge(total.sum(axis=0), k)
-    held_out = [_ridge(total.sum(axis=0) - fold, k) for fold in total]
+    scene = scene_slopes(total.sum(axis=0), k, ridge)
+    held_out = [scene_slopes(total.sum(axis=0) - fold, k, ridge) for fold in total]
     # a fold that leaves too little to fit on would measure a fit nobody uses
     counts = total[:, 0, 0]
     fair = counts.sum() - counts >= MIN_CLEAR / 2
@@ -181,12 +203,12 @@ def fit(moments: CellMoments) -> Regression:
     for row, col in np.ndindex(rows, cols):
         folds = local[row, col]
         everything = folds.sum(axis=0)
-        slopes[row, col] = _shrunk(everything, total.sum(axis=0), scene, k)
+        slopes[row, col] = _shrunk(everything, total.sum(axis=0), scene, ridge)
         squares, weight = PSEUDO_PIXELS * np.diag(covariance), PSEUDO_PIXELS
         for index in np.flatnonzero(fair):
             fold = folds[index]
             rest = total.sum(axis=0) - total[index]
-            without = _shrunk(everything - fold, rest, held_out[index], k)
+            without = _shrunk(everything - fold, rest, held_out[index], ridge)
             squares = squares + np.diag(_error_moments(fold, k, without))
             weight += fold[0, 0]
         variance[row, col] = squares / weight
@@ -211,16 +233,38 @@ def _variances(moments: np.ndarray, k: int) -> np.ndarray:
     return spread
 
 
-def _ridge(moments: np.ndarray, k: int) -> np.ndarray:
-    """Slopes (feature, band) that minimise squared error plus `RIDGE` times variance-scaled squared slopes."""
-    penalty = moments[0, 0] * (RIDGE * np.diag(_variances(moments, k)))
+def penalties(plain: int, look: int) -> np.ndarray:
+    """Ridge penalties of features.
+
+    Args:
+        plain: Number of features that are not bands of a look, the constant included; they come first.
+        look: Number of those that are.
+
+    Returns:
+        (plain + look,), shares of the features' variance.
+    """
+    return np.concatenate([np.full(plain, BESIDE_LOOK if look else RIDGE), np.full(look, LOOK_RIDGE)])
+
+
+def scene_slopes(moments: np.ndarray, k: int, ridge: np.ndarray) -> np.ndarray:
+    """Slopes that minimise squared error plus the penalty times variance-scaled squared slopes.
+
+    Args:
+        moments: Sums of products of features and reflectance, (feature + band, feature + band).
+        k: Number of features, the constant first.
+        ridge: Penalties, (feature,).
+
+    Returns:
+        (feature, band), float64.
+    """
+    penalty = moments[0, 0] * np.diag(ridge * _variances(moments, k))
     return _solve(moments[:k, :k] + penalty, moments[:k, k:])
 
 
-def _shrunk(local: np.ndarray, scene: np.ndarray, target: np.ndarray, k: int) -> np.ndarray:
+def _shrunk(local: np.ndarray, scene: np.ndarray, target: np.ndarray, ridge: np.ndarray) -> np.ndarray:
     """Slopes fitted to the local moments, with the scene's regression worth `PSEUDO_PIXELS` clear pixels."""
-    pixels = max(scene[0, 0], 1.0)
-    pull = PSEUDO_PIXELS * scene[:k, :k] / pixels + local[0, 0] * RIDGE * np.diag(_variances(scene, k))
+    pixels, k = max(scene[0, 0], 1.0), len(target)
+    pull = PSEUDO_PIXELS * scene[:k, :k] / pixels + local[0, 0] * np.diag(ridge * _variances(scene, k))
     return _solve(local[:k, :k] + pull, local[:k, k:] + pull @ target)
 
 

@@ -1,4 +1,4 @@
-"""Bring radar and class rasters onto the optical grid, which rules.
+"""Bring radar, images of other dates and class rasters onto the optical grid, which rules.
 
 Everything is lazy and exact: a window of the result is the same whatever window it was read in.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,17 +19,18 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak.errors import GeometryError, RasterError
 from sunbreak.radiometry.backscatter import RadarStorage, decode_backscatter
+from sunbreak.radiometry.dn import decode as decode_reflectance
+from sunbreak.radiometry.optical import OpticalImage
 from sunbreak.rasters.lazy import WindowedArray, lazy
 from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs, extent
 from sunbreak.rasters.raster import RasterFile
-from sunbreak.rasters.resample import bilinear, source_window
+from sunbreak.rasters.resample import source_window
+from sunbreak.steps.warp import AlignedWindows, Decode
 
 RADAR_DAYS: Final = 12
 """Days between radar and optical from which on the user is warned; one repeat cycle of a Sentinel-1 satellite."""
 MAX_PARTS: Final = 32
 """Finest split of an optical pixel where radar pixels are much smaller."""
-BLOCK: Final = 512
-"""Side of the blocks that are warped at once, in (parts of) pixels."""
 OUTSIDE: Final = -1
 """Code of pixels that a class raster says nothing of."""
 HIGHEST_CODE: Final = 255
@@ -136,96 +138,39 @@ def align_radar(file: RasterFile, storage: RadarStorage, grid: Grid, name: str) 
     Raises:
         GeometryError: The two cannot be brought together (see `relate`).
     """
+    decode = partial(decode_backscatter, storage=storage)
+    return _aligned(file, storage.indexes, decode, grid, name, decibels=True)
+
+
+def align_optical(image: OpticalImage, grid: Grid, name: str) -> WindowedArray:
+    """Lay an image of another date on the optical grid.
+
+    An image on the same grid is read as it is. Otherwise it is interpolated bilinearly; where its pixels are finer,
+    each pixel is the mean over its parts.
+
+    Args:
+        image: The file, understood.
+        grid: The optical grid.
+        name: The optical file, for messages.
+
+    Returns:
+        Reflectance, (band, y, x), float32, NaN = no data or outside; lazy.
+
+    Raises:
+        GeometryError: The two cannot be brought together (see `relate`).
+    """
+    decode = partial(decode_reflectance, encoding=image.encoding)
+    return _aligned(image.file, image.encoding["indexes"], decode, grid, name)
+
+
+def _aligned(
+    file: RasterFile, indexes: tuple[int, ...], decode: Decode, grid: Grid, name: str, *, decibels: bool = False
+) -> WindowedArray:
     way = relate(file, grid, name)
-    load = RadarWindows(file, storage, way, way.shift(), _parts(way))
-    return WindowedArray((len(storage.pols), *grid.shape), np.float32, load)
-
-
-def _parts(way: PixelMap) -> int:
-    """How finely optical pixels are split: not at all until two radar pixels fit beside each other into one."""
-    return min(MAX_PARTS, max(1, math.floor(way.density() + 0.05)))
-
-
-@dataclass(frozen=True)
-class RadarWindows:
-    """Loads windows of backscatter on the optical grid."""
-
-    file: RasterFile
-    """The radar file."""
-    storage: RadarStorage
-    """How it holds backscatter."""
-    way: PixelMap
-    """From optical pixels to radar pixels."""
-    shift: tuple[int, int] | None
-    """Rows and columns between the grids if they are the same."""
-    parts: int
-    """Optical pixels are split into `parts` x `parts`."""
-
-    def __call__(self, lead: Sequence[int] | None, rows: slice, cols: slice) -> np.ndarray:
-        """Load a window.
-
-        Args:
-            lead: Positions of polarisations.
-            rows: Rows on the optical grid.
-            cols: Columns on the optical grid.
-
-        Returns:
-            (pol, y, x) in dB.
-        """
-        chosen = list(range(len(self.storage.pols)) if lead is None else lead)
-        out = np.full((len(chosen), rows.stop - rows.start, cols.stop - cols.start), np.nan, np.float32)
-        if self.shift is not None:
-            self._read_plainly(out, chosen, rows, cols)
-            return out
-        side = max(16, BLOCK // self.parts)
-        for top in range(rows.start, rows.stop, side):
-            for left in range(cols.start, cols.stop, side):
-                here = slice(top, min(top + side, rows.stop)), slice(left, min(left + side, cols.stop))
-                place = [
-                    slice(part.start - all_.start, part.stop - all_.start)
-                    for part, all_ in zip(here, (rows, cols), strict=True)
-                ]
-                out[:, place[0], place[1]] = self._warp(*here)[chosen]
-        return out
-
-    def _read_plainly(self, out: np.ndarray, chosen: list[int], rows: slice, cols: slice) -> None:
-        source, place = [], []
-        for part, shift, size in zip((rows, cols), self.shift or (0, 0), self.file.shape, strict=True):
-            start, stop = max(part.start + shift, 0), min(part.stop + shift, size)
-            if start >= stop:
-                return
-            source.append(slice(start, stop))
-            place.append(slice(start - shift - part.start, stop - shift - part.start))
-        found = decode_backscatter(self.file.read(source[0], source[1], self.storage.indexes), self.storage)
-        out[:, place[0], place[1]] = found[chosen]
-
-    def _warp(self, rows: slice, cols: slice) -> np.ndarray:
-        shape = len(self.storage.pols), rows.stop - rows.start, cols.stop - cols.start
-        u, v = self.way.coordinates(rows, cols, self.parts)
-        found = source_window(u, v, self.file.shape, margin=1)
-        if found is None:
-            return np.full(shape, np.nan, np.float32)
-        inside, source_rows, source_cols = found
-        decibels = decode_backscatter(self.file.read(source_rows, source_cols, self.storage.indexes), self.storage)
-        power = 10.0 ** (decibels.astype(np.float64) / 10.0)
-        u, v = np.where(inside, u - source_cols.start, 0.0), np.where(inside, v - source_rows.start, 0.0)
-        power = np.where(inside, bilinear(power, u, v), np.nan)
-        if self.parts > 1:
-            power = _mean_of_parts(power.reshape(shape[0], shape[1], self.parts, shape[2], self.parts))
-        with np.errstate(invalid="ignore"):
-            return np.asarray((10.0 * np.log10(power)).astype(np.float32))
-
-
-def _mean_of_parts(split: np.ndarray) -> np.ndarray:
-    """Mean over the parts of each pixel, invalid where less than half of them is valid."""
-    valid = np.isfinite(split)
-    counted = valid.sum(axis=(2, 4))
-    total = np.zeros(counted.shape)
-    for i in range(split.shape[2]):  # in a fixed order, so that rounding does not depend on the window
-        for j in range(split.shape[4]):
-            total += np.where(valid[:, :, i, :, j], split[:, :, i, :, j], 0.0)
-    half = split.shape[2] * split.shape[4] / 2
-    return np.where(counted >= half, total / np.maximum(counted, 1), np.nan)
+    # how finely optical pixels are split: not at all until two pixels of the file fit beside each other into one
+    parts = min(MAX_PARTS, max(1, math.floor(way.density() + 0.05)))
+    load = AlignedWindows(file, indexes, decode, decibels, way, way.shift(), parts)
+    return WindowedArray((len(indexes), *grid.shape), np.float32, load)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from sunbreak.prior.network import NetworkEstimator
 from sunbreak.prior.regression import CELL
 from sunbreak.prior.survey import Survey
 from sunbreak.scene import window as load
+from sunbreak.steps.adapt import adapting, check_adapting
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.land_cover import map_land_cover
 from sunbreak.steps.mask import mask
@@ -43,8 +44,11 @@ class RestoreOptions:
     """Map land cover wherever there is data; otherwise in the patches that hold a pixel to restore."""
     block: int = BLOCK
     """Side of a block in pixels, a multiple of 256; bounds the memory, never changes the result."""
+    adapt_seconds: float = 0.0
+    """Let the network learn the scene's own clear ground for this time before it restores; needs the extra `train`."""
 
     def __post_init__(self) -> None:
+        check_adapting(self.model, self.adapt_seconds)
         if self.block <= 0 or self.block % CELL:
             raise OptionError(f"block {self.block}: must be a multiple of {CELL} pixels")
 
@@ -111,6 +115,21 @@ def restore(
     network = open_network(scene, options)
     if "quality" not in scene:
         scene = mask(scene)
+    with adapting(
+        scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision, progress=progress
+    ) as (network, adapted):
+        return _restored(scene, network, options, adapted, progress=progress)
+
+
+def _restored(
+    scene: xr.Dataset,
+    network: engine.Model | None,
+    options: RestoreOptions,
+    adapted: dict[str, Any],
+    *,
+    progress: bool,
+) -> xr.Dataset:
+    """The product in memory."""
     estimator, found = fit_estimator(
         scene, network, everywhere=options.everywhere, block=options.block, progress=progress
     )
@@ -131,7 +150,7 @@ def restore(
     product = xr.Dataset({name: (dims[name], array) for name, array in arrays.items()}, coords=kept, attrs=scene.attrs)
     product["reflectance"].encoding.update(optical.encoding)
     told = facts(estimator, found, np.bincount(arrays["source"].ravel(), minlength=len(Source)))
-    product.attrs |= told | {"restored_by": sources_in_words(told)}
+    product.attrs |= told | adapted | {"restored_by": sources_in_words(told)}
     return product
 
 

@@ -76,8 +76,9 @@ class ProductWriter:
         return self
 
     def _spare_the_inputs(self) -> None:
-        for key in INPUTS:
-            path = self._scene.attrs.get(key)
+        told = self._scene.attrs
+        others = [*told.get("reference_paths", ()), *told.get("reference_radar_paths", ())]
+        for path in [*(told.get(key) for key in INPUTS), *others]:
             if path and Path(path).resolve().parent == self._stage.out.resolve() and Path(path).name in NAMES:
                 raise OptionError(f"{path}: is an input and would be overwritten; choose another -o/--out")
 

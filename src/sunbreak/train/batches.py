@@ -32,6 +32,8 @@ class Plan:
     """With the scene prior, for networks that take it."""
     mask: bool = False
     """Samples of the mask network instead of those of restoration."""
+    in_process: bool = False
+    """Make the samples in the process that trains, not beside it; they are the same."""
 
     @property
     def real_share(self) -> float:
@@ -60,7 +62,9 @@ class Plan:
             size=options.scene_size,
             collection=self.sources.collection,
             pairs=self.sources.pairs,
+            windows=self.sources.windows,
             real_share=self.real_share,
+            pair_share=options.pair_share,
             with_prior=self.prior,
             radar_dropout=options.radar_dropout,
             band_dropout=options.band_dropout,
@@ -110,4 +114,5 @@ class Batched(pl.LightningDataModule):
         """A loader that ends with the phase."""
         rank = self.trainer.global_rank if self.trainer is not None else 0
         batches = Batches(self.plan, self.start, rank)
-        return DataLoader(batches, batch_size=None, num_workers=self.plan.options.workers, prefetch_factor=4)
+        workers, ahead = (0, None) if self.plan.in_process else (self.plan.options.workers, 4)
+        return DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=ahead)

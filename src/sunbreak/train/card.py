@@ -38,12 +38,18 @@ def write_model(network: nn.Module, folder: Path, settings: Mapping[str, Any], p
     # as attached in phase 2
     semantic = getattr(network, "land_cover", None) is not None
     told = plan.sources.seen(plan.options.crop, snowy=plan.mask)
+    given = settings.get("started_from")
+    if given is not None:
+        # what they have seen counts, too; where nobody knows, nothing is claimed
+        seen = {"regions_seen": settings["regions_seen"]} if "regions_seen" in settings else {}
+        told = {**{key: value for key, value in told.items() if key != "regions_seen"}, **seen, "started_from": given}
+    is_open = plan.sources.may_be_given_away and (given is None or given["licence"] == LICENCE)
     card: dict[str, Any] = {
         "name": name,
         "kind": entry.kind,
         "summary": entry.summary,
         "inputs": entry.inputs,
-        "licence": LICENCE if plan.sources.may_be_given_away else UNKNOWN_LICENCE,
+        "licence": LICENCE if is_open else UNKNOWN_LICENCE,
         "bf16": False,
         "architecture": {
             "network": name,

@@ -28,6 +28,8 @@ _CHANNELS: Final = {
     "quality": len(Quality),
     "prior": len(L1C_BANDS),
     "prior_sigma": len(L1C_BANDS),
+    "regression": len(L1C_BANDS),
+    "kriging": len(L1C_BANDS),
 }
 _WHOLE: Final = {"present": len(L1C_BANDS), "level": len(LEVELS)}
 

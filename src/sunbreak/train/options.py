@@ -34,6 +34,8 @@ class TrainOptions:
     """Share of the steps of each phase at the final size."""
     real_share: float = 0.3
     """Share of scenes that are not simulated, where other data are given beside `simulated:`."""
+    pair_share: float = 0.5
+    """Share of real pairs among those, where clear images under simulated clouds are given too."""
     scene_size: int = 512
     """Side in pixels of the simulated scenes that crops are taken from."""
     reuse: int = 32
@@ -62,6 +64,8 @@ class TrainOptions:
     """GPUs, or processes on a CPU; each makes `batch` crops a step, so the samples are other ones."""
     seed: int = 0
     """Seed of weights and samples."""
+    start_from: str | None = None
+    """Go on from these weights: name of a model, folder of a run, or .onnx with .safetensors beside it; None: anew."""
     checkpoint: int = 100
     """Steps between checkpoints."""
     workers: int = 1
@@ -75,7 +79,7 @@ class TrainOptions:
         for name in ("steps", "batch", "reuse", "semantic_reuse", "checkpoint", "workers", "devices"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} {getattr(self, name)}: must be at least 1")
-        for name in ("real_share", "final_share", "radar_dropout", "band_dropout", "clear_share"):
+        for name in ("real_share", "pair_share", "final_share", "radar_dropout", "band_dropout", "clear_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
         if not 0.0 <= self.ema < 1.0:

@@ -17,6 +17,10 @@ OPEN: Final = re.compile(r"CC BY 4\.0|CDLA-Permissive|\bMIT\b|Apache-2\.0|\(code
 """Licences that weights to be given away may be trained under; the last is plain Copernicus imagery beside code."""
 MOST_CIRRUS: Final = 0.015
 """Largest median reflectance in B10 of an image that is clear."""
+PLENTY: Final = 0.04
+"""Standard deviation of reflectance from which on an image is taken as often as any other."""
+LEAST: Final = 0.05
+"""How often even a uniform image is taken, as a share of that."""
 CLOSED: Final = re.compile(r"BY-(SA|NC|ND)|unclear|(without|no) licence", re.IGNORECASE)
 """What excludes a source even where it also names an open licence."""
 
@@ -32,6 +36,8 @@ class RealImage(NamedTuple):
     """Data set it comes from."""
     licence: str
     """Terms of use, in words."""
+    contrast: float = 1.0
+    """0..1: open sea has little to teach, and collections have much of it."""
 
 
 def real_images(collection: str, smallest: int = 128, *, snowy: bool = False) -> tuple[RealImage, ...]:
@@ -59,7 +65,7 @@ def _real_images(collection: str, smallest: int, snowy: bool) -> tuple[RealImage
         file = image.optical
         fits = file.pixel_size in (None, RADAR_PIXEL_SPACING) and is_open(file.licence)
         if fits and min(RasterFile(file.path).shape) >= smallest and not _is_veiled(image):
-            found.append(RealImage(image, file.region, file.source, file.licence))
+            found.append(RealImage(image, file.region, file.source, file.licence, _contrast(image)))
     if not found:
         raise OptionError(
             f"{collection}: no clear image of its train split has 10 m pixels, at least {smallest} of them a side, and "
@@ -74,6 +80,11 @@ def _is_veiled(image: ClearImage) -> bool:
     if image.optical.level != "L1C" or "B10" not in bands:
         return False
     return float(np.nanmedian(image.load().cloudy[bands.index("B10")])) > MOST_CIRRUS
+
+
+def _contrast(image: ClearImage) -> float:
+    """Largest standard deviation of any band, 1 from `PLENTY` on."""
+    return float(np.clip(np.nanstd(image.load().cloudy, axis=(1, 2)).max() / PLENTY, LEAST, 1.0))
 
 
 def is_open(licence: str) -> bool:

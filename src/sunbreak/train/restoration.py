@@ -40,8 +40,8 @@ class Restoration(pl.LightningModule):
         )
         batch = self._weighted(batch)
         found = self.network.analyse(batch)
-        parts = self.network.losses(found, batch, min(self.global_step / self.steps, 1.0))
-        if found.land_cover is not None:
+        parts = self.network.losses(found, batch, self.progress)
+        if self.semantic and found.land_cover is not None:
             parts["land_cover"] = self.options.land_cover_weight * losses.land_cover(
                 found.land_cover, batch["land_cover"], self.class_weights
             )
@@ -50,6 +50,11 @@ class Restoration(pl.LightningModule):
         self.log("loss", total.detach(), prog_bar=True, logger=False)
         self._log_errors(found.reflectance.detach(), batch)
         return total
+
+    @property
+    def progress(self) -> float:
+        """Share of the phase that is done, 0 to 1."""
+        return min(self.global_step / self.steps, 1.0)
 
     def _weighted(self, batch: Tensors) -> dict[str, Tensor]:
         """The batch with the weights of its values; see `RestorationNetwork.losses`."""
@@ -64,8 +69,11 @@ class Restoration(pl.LightningModule):
                 error = losses.weighted_mean((values - batch["truth"]).square(), batch["restore"]).sqrt()
                 self.log(f"train/{name}", error, prog_bar=True)
 
-    def on_train_epoch_start(self) -> None:
-        """Keep frozen parts as they are at run time: normalisation by batch statistics would still move."""
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Keep frozen parts as they are at run time: normalisation by batch statistics would still move.
+
+        Not when an epoch starts: a leg that goes on starts in the middle of one.
+        """
         if self.semantic:
             for part in frozen(self.network, self.options):
                 part.eval()

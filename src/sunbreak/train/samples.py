@@ -75,10 +75,10 @@ class SampleStream:
         Returns:
             Float32 arrays unless said otherwise: `optical`, `truth` (n, 13, y, x) reflectance, 0 where unknown;
             `present` (n, 13, 1, 1); `level` (n, 2, 1, 1); `radar` (n, 2, y, x) dB; `radar_valid` (n, 1, y, x);
-            `quality` (n, 5, y, x), a plane for each class of `legend.Quality`; `prior`, `prior_sigma` (n, 13, y, x)
-            unless left out; `weight` (n, 1, y, x), 1 where the truth is known; `restore` (n, 1, y, x), 1 where it is
-            known and to be restored; `land_cover` (n, y, x) int64, index into the sorted codes of the legend, 255
-            unknown; `sky` (n, y, x) int64, classes before growing.
+            `quality` (n, 5, y, x), a plane for each class of `legend.Quality`; `prior`, `prior_sigma`, `regression`,
+            `kriging` (n, 13, y, x) unless left out; `weight` (n, 1, y, x), 1 where the truth is known; `restore`
+            (n, 1, y, x), 1 where it is known and to be restored; `land_cover` (n, y, x) int64, index into the sorted
+            codes of the legend, 255 unknown; `sky` (n, y, x) int64, true classes.
         """
         crops = [self._crop(step, slot) for slot in range(self.options.batch)]
         return {name: np.stack([crop[name] for crop in crops]) for name in crops[0]}
@@ -170,8 +170,10 @@ def arrays_of(scene: TrainingScene, place: Any) -> Batch:
         "land_cover": codes[scene.land_cover[place]],
         "sky": scene.sky[place].astype(np.int64),
     }
-    if scene.prior is not None and scene.prior_sigma is not None:
-        arrays |= {"prior": scene.prior[place], "prior_sigma": scene.prior_sigma[place]}
+    for name in ("prior", "prior_sigma", "regression", "kriging"):
+        planes: npt.NDArray[np.float32] | None = getattr(scene, name)
+        if planes is not None:
+            arrays[name] = planes[place]
     return arrays
 
 

@@ -17,11 +17,12 @@ from sunbreak.bands import L1C_BANDS, RADAR_DB_RANGE, Level
 from sunbreak.data.sample import Sample
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.legend import LAND_COVER_NODATA, Quality, Source
-from sunbreak.prior.estimators import is_wanted
+from sunbreak.prior.estimators import SceneEstimator, cells, is_wanted
 from sunbreak.scene import make_scene
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import grow
 from sunbreak.tiles import Window
+from sunbreak.train.mask_errors import masked
 from sunbreak.train.surfaces import Codes, Floats, Mask, SceneOptions, Surface, draw_surface
 from sunbreak.work import one_blas_thread
 
@@ -48,13 +49,17 @@ class TrainingScene:
     radar_valid: Mask
     """(y, x)."""
     quality: Codes
-    """(y, x) `legend.Quality` as the networks see it, cloud and shadow grown by a buffer."""
+    """(y, x) `legend.Quality` as the networks see it: with a mask's errors, cloud and shadow grown by a buffer."""
     sky: Codes
-    """(y, x) `legend.Quality` before growing."""
+    """(y, x) `legend.Quality` as it is."""
     prior: Floats | None
     """(13, y, x) the scene prior's estimate on pixels to restore, `optical` elsewhere; None if not asked for."""
     prior_sigma: Floats | None
     """(13, y, x) its 1-sigma error, 0 where not restored; None if not asked for."""
+    regression: Floats | None
+    """(13, y, x) what it says of every pixel without looking at it; None if not asked for."""
+    kriging: Floats | None
+    """(13, y, x) what its errors at clear pixels add to that; None if not asked for."""
     land_cover: Codes
     """(y, x) WorldCover codes, 255 unknown."""
     known: Mask
@@ -101,7 +106,7 @@ def scene_of(sample: Sample, buffer: int = 4) -> TrainingScene | None:
     clear, cloudy = sample.clear.astype(np.float32), sample.cloudy.astype(np.float32)
     radar = None if sample.radar is None else sample.radar.astype(np.float32)
     surface = Surface(sample.level, sample.bands, clear, cloudy, sample.quality, radar, None)
-    return _finished(surface, buffer, SceneOptions())
+    return _finished(surface, surface.sky, buffer, SceneOptions())
 
 
 def _attempts(options: SceneOptions, index: int) -> Iterator[TrainingScene | None]:
@@ -110,16 +115,17 @@ def _attempts(options: SceneOptions, index: int) -> Iterator[TrainingScene | Non
     while True:
         rng = np.random.default_rng([options.seed, 0, index, attempt])
         surface = draw_surface(options, rng, index, attempt)
-        yield _finished(surface, int(rng.integers(BUFFERS[0], BUFFERS[1] + 1)), options)
+        buffer = int(rng.integers(BUFFERS[0], BUFFERS[1] + 1))
+        yield _finished(surface, masked(surface.sky, surface.depth, rng), buffer, options)
         attempt += 1
 
 
-def _finished(surface: Surface, buffer: int, options: SceneOptions) -> TrainingScene | None:
-    """What the networks see of a scene; None if nothing or nobody restores it."""
+def _finished(surface: Surface, mask: Codes, buffer: int, options: SceneOptions) -> TrainingScene | None:
+    """What the networks see of a scene under a mask; None if nothing or nobody restores it."""
     shape = surface.sky.shape
     finite = np.isfinite(surface.optical)
     sky = np.where(finite.any(axis=0), surface.sky, np.uint8(Quality.NODATA)).astype(np.uint8)
-    quality = grow(sky, buffer)
+    quality = grow(np.where(sky == Quality.NODATA, sky, mask), buffer)
     wanted, clear = is_wanted(quality), quality == Quality.CLEAR
     valid: Mask = np.zeros(shape, np.bool_)
     radar = np.full((2, *shape), RADAR_DB_RANGE[0], np.float32)
@@ -138,7 +144,8 @@ def _finished(surface: Surface, buffer: int, options: SceneOptions) -> TrainingS
         out[places] = np.nan_to_num(planes, nan=0.0)
         return out
 
-    prior, sigma = _prior(surface, quality) if options.with_prior else (None, None)
+    found = _prior(surface, quality) if options.with_prior else (None,) * 4
+    prior, sigma, regression, kriging = (None if planes is None else scattered(planes) for planes in found)
     return TrainingScene(
         optical=scattered(surface.optical),
         truth=scattered(surface.truth),
@@ -148,22 +155,29 @@ def _finished(surface: Surface, buffer: int, options: SceneOptions) -> TrainingS
         radar_valid=valid,
         quality=quality,
         sky=sky,
-        prior=None if prior is None else scattered(prior),
-        prior_sigma=None if sigma is None else scattered(sigma),
+        prior=prior,
+        prior_sigma=sigma,
+        regression=regression,
+        kriging=kriging,
         land_cover=np.full(shape, LAND_COVER_NODATA, np.uint8) if surface.land_cover is None else surface.land_cover,
         known=np.isfinite(surface.truth).all(axis=0) & (quality != Quality.NODATA),
     )
 
 
-def _prior(surface: Surface, quality: Codes) -> tuple[Floats, Floats]:
+def _prior(surface: Surface, quality: Codes) -> tuple[Floats, Floats, Floats, Floats]:
     """The scene prior as `NetworkEstimator` hands it to networks, in the bands of the scene."""
     optical = surface.optical
     scene = make_scene(optical, bands=surface.bands, level=surface.level, radar=surface.radar, quality=quality)
     with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore", SunbreakWarning)
         estimator, _ = fit_estimator(scene)
-        if estimator is None:
+        if not isinstance(estimator, SceneEstimator):
             raise ValueError("nothing is to be restored")
-        estimate = estimator.estimate(Window(0, 0, *quality.shape), optical, quality)
+        whole = Window(0, 0, *quality.shape)
+        estimate = estimator.estimate(whole, optical, quality)
+        regression, kriging = np.zeros(optical.shape, np.float32), np.zeros(optical.shape, np.float32)
+        for cell in cells(whole):
+            regression[:, cell.rows, cell.cols], kriging[:, cell.rows, cell.cols] = estimator.unlooked(cell)
     restored = estimate.source != Source.NONE
-    return np.where(restored, estimate.mean, optical), np.where(restored, estimate.sigma, np.float32(0.0))
+    mean, sigma = np.where(restored, estimate.mean, optical), np.where(restored, estimate.sigma, np.float32(0.0))
+    return mean, sigma, regression, kriging

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +21,14 @@ class Group(NamedTuple):
     """Of the options' rate."""
 
 
-def adamw(groups: Iterable[Group], options: TrainOptions, steps: int, *, undecayed: Collection[int] = ()) -> Any:
+def adamw(
+    groups: Iterable[Group],
+    options: TrainOptions,
+    steps: int,
+    *,
+    undecayed: Collection[int] = (),
+    share: Callable[[int], float] | None = None,
+) -> Any:
     """AdamW whose rate rises over the warm-up and falls along a cosine to a hundredth.
 
     Args:
@@ -29,6 +36,7 @@ def adamw(groups: Iterable[Group], options: TrainOptions, steps: int, *, undecay
         options: Rate, decay and warm-up.
         steps: Steps in all.
         undecayed: `id` of weights that decay leaves alone, beside all vectors, scales and biases.
+        share: Share of the rate at a step, in the place of that course.
 
     Returns:
         What Lightning's `configure_optimizers` returns.
@@ -50,11 +58,11 @@ def adamw(groups: Iterable[Group], options: TrainOptions, steps: int, *, undecay
     )
     warmup = min(options.warmup, max(steps // 10, 1))
 
-    def share(step: int) -> float:
+    def rising_and_falling(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
         done = (step - warmup) / max(steps - warmup, 1)
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share or rising_and_falling)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

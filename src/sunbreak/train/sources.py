@@ -15,6 +15,8 @@ from sunbreak.errors import OptionError
 from sunbreak.steps.detect import detect
 from sunbreak.train.real_images import real_images
 
+OWN: Final = "own"
+"""Stands for `Sources.windows` among the sources that are not simulated."""
 LICENCES: Final = {"sen12ms-cr": "CC BY 4.0", "sen12ms-cr-ts": "CC BY 4.0"}
 """Terms of the public data sets; of the others none is known that lets weights be given away."""
 PAIRED: Final = ("real", "series")
@@ -31,11 +33,14 @@ class Sources:
     """Folder of a collection, whose clear images of the train split are laid under simulated clouds."""
     pairs: tuple[str, ...] = ()
     """Data SPECs whose cloudy and clear images are taken as they are, each with its split."""
+    windows: str | None = None
+    """List of partly clear windows of somebody's own images, see `windows`; laid under simulated clouds."""
 
     @property
     def real(self) -> tuple[str, ...]:
-        """The sources that are not simulated: pairs, and the collection as an empty text."""
-        return (*self.pairs, *(("",) if self.collection is not None else ()))
+        """The sources that are not simulated: pairs, the collection as an empty text, and `OWN`."""
+        named = (("", self.collection), (OWN, self.windows))
+        return (*self.pairs, *(name for name, source in named if source is not None))
 
     def labelled(self) -> Sources:
         """The sources that come with land cover: the simulator, and pairs that it was joined to.
@@ -44,7 +49,7 @@ class Sources:
             Those; all where there are none.
         """
         mapped = tuple(spec for spec in self.pairs if parse_spec(spec, FORMS).options.get("land_cover"))
-        found = replace(self, collection=None, pairs=mapped)
+        found = replace(self, collection=None, pairs=mapped, windows=None)
         return found if found.simulated or mapped else self
 
     def seen(self, smallest: int, *, snowy: bool = False) -> dict[str, Any]:

@@ -14,10 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sunbreak.bands import L1C_BANDS, LEVELS, OPTICAL_BANDS, Level
+from sunbreak.data.sample import Sample
 from sunbreak.errors import OptionError
+from sunbreak.legend import Quality
+from sunbreak.metrics.matching import match_to_input
 from sunbreak.simulate import CloudKind, CloudSpec, SceneSpec, lay_clouds, simulate
+from sunbreak.simulate.likely_radar import likely_radar
 from sunbreak.train.real_images import real_images
-from sunbreak.train.sources import Sources, pair_set
+from sunbreak.train.sources import OWN, Sources, pair_set
+from sunbreak.train.windows import own_windows
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
@@ -29,6 +34,8 @@ KINDS: Final[dict[CloudKind, float]] = {
 """Kinds of sky and their shares of the scenes."""
 _STRIDE: Final = 7919
 """Steps from a pair without cloud to the one that takes its place; prime, so that it is another one."""
+LIKELY_RADAR: Final = 0.85
+"""Share of real images without radar that are given radar they might have been taken with."""
 RGBN: Final = ("B02", "B03", "B04", "B08")
 SUBSETS: Final[tuple[tuple[str, ...], ...]] = (
     tuple(name for name in L1C_BANDS if name != "B10"),
@@ -51,8 +58,12 @@ class SceneOptions:
     """Folder of a collection; the clear images of its train split that weights may be trained on are used."""
     pairs: tuple[str, ...] = ()
     """Data SPECs of real pairs, see `sources.Sources`."""
+    windows: str | None = None
+    """List of windows of somebody's own images, see `sources.Sources`."""
     real_share: float = 0.0
-    """Share of scenes that are not simulated, 0..1; pairs and the collection take turns in them."""
+    """Share of scenes that are not simulated, 0..1."""
+    pair_share: float = 0.5
+    """Share of pairs among these, where there are clear images too; 0..1."""
     with_prior: bool = True
     """Work out the scene prior."""
     radar_dropout: float = 0.15
@@ -66,10 +77,10 @@ class SceneOptions:
     """Share of scenes without any cloud, for the mask network; real ones may then be snowy, too."""
 
     def __post_init__(self) -> None:
-        for name in ("real_share", "radar_dropout", "band_dropout", "clear_share"):
+        for name in ("real_share", "pair_share", "radar_dropout", "band_dropout", "clear_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
-        if self.real_share and self.collection is None and not self.pairs:
+        if self.real_share and self.collection is None and not self.pairs and self.windows is None:
             raise OptionError(f"real_share {self.real_share}: needs a collection or pairs to take real images from")
         if self.seed < 0 or self.size < 64:
             raise OptionError(f"seed {self.seed}, size {self.size}: must be at least 0 and 64")
@@ -85,6 +96,8 @@ class Surface(NamedTuple):
     sky: Codes
     radar: Floats | None
     land_cover: Codes | None
+    depth: Floats | None = None
+    """(y, x) optical depth of simulated clouds."""
 
 
 def draw_surface(options: SceneOptions, rng: np.random.Generator, index: int, attempt: int) -> Surface:
@@ -101,7 +114,9 @@ def draw_surface(options: SceneOptions, rng: np.random.Generator, index: int, at
     """
     is_real = rng.random() < options.real_share
     source = _source(options, rng) if is_real else None
-    if source:
+    if source == OWN:
+        surface = _own(options, rng, index, attempt)
+    elif source:
         surface = _pair(source, options, index, attempt)
     else:
         surface = _simulated(options, rng) if source is None else _real(options, rng)
@@ -109,9 +124,12 @@ def draw_surface(options: SceneOptions, rng: np.random.Generator, index: int, at
 
 
 def _source(options: SceneOptions, rng: np.random.Generator) -> str:
-    """The SPEC of a pair, or nothing for the collection under simulated clouds."""
-    real = Sources(collection=options.collection, pairs=options.pairs).real
-    return real[rng.integers(len(real))] if len(real) > 1 else real[0]
+    """The SPEC of a pair, `OWN`, or nothing for the collection under simulated clouds."""
+    real = Sources(collection=options.collection, pairs=options.pairs, windows=options.windows).real
+    others = [source for source in real if source not in options.pairs]
+    takes_pair = bool(options.pairs) and (not others or rng.random() < options.pair_share)
+    chosen = list(options.pairs) if takes_pair else others
+    return chosen[rng.integers(len(chosen))] if len(chosen) > 1 else chosen[0]
 
 
 def _pair(spec: str, options: SceneOptions, index: int, attempt: int) -> Surface:
@@ -121,8 +139,12 @@ def _pair(spec: str, options: SceneOptions, index: int, attempt: int) -> Surface
     sample = samples.entries[_order(options.seed, turn, len(samples))[place]].load()
     if sample.clear is None or min(sample.quality.shape) < options.smallest:
         raise OptionError(f"{spec}: {sample.name} has no target, or is smaller than crops of {options.smallest} pixels")
-    radar = None if sample.radar is None else sample.radar.astype(np.float32)
     clear, cloudy = sample.clear.astype(np.float32), sample.cloudy.astype(np.float32)
+    radar = _radar(sample, clear, np.random.default_rng([options.seed, 4, index, attempt]))
+    if not sample.same_date:
+        # of another day: its level and contrast are not those under the clouds
+        matched = match_to_input(clear, cloudy, sample.quality == Quality.CLEAR)
+        clear = clear if matched is None else matched.astype(np.float32)
     return Surface(sample.level, sample.bands, clear, cloudy, sample.quality, radar, sample.land_cover)
 
 
@@ -155,15 +177,16 @@ def _simulated(options: SceneOptions, rng: np.random.Generator) -> Surface:
     )
     window = simulate(spec)
     return Surface(
-        spec.level, spec.bands, window.truth, window.optical, window.quality, window.radar, window.land_cover
-    )
+        spec.level, spec.bands, window.truth, window.optical, window.quality, window.radar, window.land_cover,
+        window.optical_depth,
+    )  # fmt: skip
 
 
 def _real(options: SceneOptions, rng: np.random.Generator) -> Surface:
     images = real_images(str(options.collection), options.smallest, snowy=options.clear_share > 0)
     # by the root of their number, lest a region with many images of the same land drown the others
     counts = Counter(image.region for image in images)
-    weights = np.array([counts[image.region] ** -0.5 for image in images])
+    weights = np.array([image.contrast * counts[image.region] ** -0.5 for image in images])
     sample = images[rng.choice(len(images), p=weights / weights.sum())].image.load()
     height, width = (min(side, options.size) for side in sample.quality.shape)
     top, left = (
@@ -173,8 +196,32 @@ def _real(options: SceneOptions, rng: np.random.Generator) -> Surface:
     place = np.s_[:, top : top + height, left : left + width]
     truth = np.asarray(sample.cloudy[place], np.float32, order="C")
     window = lay_clouds(truth, bands=sample.bands, level=sample.level, clouds=_clouds(options, rng))
-    radar = None if sample.radar is None else np.asarray(sample.radar[place], np.float32, order="C")
-    return Surface(sample.level, sample.bands, truth, window.optical, window.quality, radar, None)
+    radar = _radar(sample, sample.cloudy, rng)
+    radar = None if radar is None else np.asarray(radar[place], np.float32, order="C")
+    return Surface(sample.level, sample.bands, truth, window.optical, window.quality, radar, None, window.optical_depth)
+
+
+def _radar(sample: Sample, clear: Floats, rng: np.random.Generator) -> Floats | None:
+    """The radar of a real image, or mostly one that it might have been taken with."""
+    seed, made_up = int(rng.integers(1 << 31)), rng.random() < LIKELY_RADAR
+    if sample.radar is not None:
+        return sample.radar.astype(np.float32)
+    return likely_radar(clear.astype(np.float32), sample.bands, seed) if made_up else None
+
+
+def _own(options: SceneOptions, rng: np.random.Generator, index: int, attempt: int) -> Surface:
+    """A window of somebody's own image under a simulated sky; what is not clear in it keeps its cloud, untold."""
+    windows = own_windows(str(options.windows))
+    turn, place = divmod(index + attempt * _STRIDE, len(windows))
+    window = windows[_order(options.seed, turn, len(windows))[place]].load()
+    laid = lay_clouds(window.image, bands=window.bands, level=window.level, clouds=_clouds(options, rng))
+    keeps_sky = (window.quality != Quality.CLEAR) & (
+        (laid.quality != Quality.THICK_CLOUD) | (window.quality == Quality.NODATA)
+    )
+    sky = np.where(keeps_sky, window.quality, laid.quality)
+    # of its own clouds no depth is known, and no mask is to miss them
+    depth = np.where(window.quality == Quality.CLEAR, laid.optical_depth, np.float32(np.inf))
+    return Surface(window.level, window.bands, window.truth, laid.optical, sky, window.radar, None, depth)
 
 
 def _with_less(surface: Surface, options: SceneOptions, rng: np.random.Generator) -> Surface:
