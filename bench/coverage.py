@@ -11,7 +11,6 @@ that long (`sunbreak restore --adapt-seconds`), at 30 % cover only, as it is slo
 import argparse
 from collections.abc import Iterator
 
-import numpy as np
 import xarray as xr
 
 from sunbreak.evaluation import EvaluationOptions, evaluate
@@ -47,14 +46,14 @@ def scored(root: str, models: list[str], cover: float, seconds: float) -> tuple[
 
 
 def lines(root: str, labels: dict[str, str], seconds: float) -> Iterator[str]:
-    by_cover = [scored(root, list(labels.values()), cover, seconds) for cover in COVERS]
-    yield f"hashes {', '.join(f'{cover:.0%} {found[1]}' for cover, found in zip(COVERS, by_cover, strict=True))}\n"
-    heads = [f"{part} {cover:.0%}" for part in PARTS for cover in COVERS]
-    yield "| model | " + " | ".join(heads) + " |\n|---" + "|---:" * len(heads) + "|"
+    yield "| cover | model | cloud | all | hash |\n|---|---|---:|---:|---|"
     rows = {name: name for name in TRIVIAL} | labels | ({"adapted": "adapted"} if seconds else {})
-    for label, model in rows.items():
-        cells = [found.get((model, part), np.nan) for part in PARTS for found, _ in by_cover]
-        yield f"| {label} | " + " | ".join("-" if np.isnan(cell) else f"{cell:.2f}" for cell in cells) + " |"
+    for cover in COVERS:
+        found, digest = scored(root, list(labels.values()), cover, seconds)
+        for label, model in rows.items():
+            cells = [found[model, part] for part in PARTS if (model, part) in found]
+            if cells:
+                yield f"| {cover:.0%} | {label} | " + " | ".join(f"{cell:.2f}" for cell in cells) + f" | {digest} |"
 
 
 def main() -> None:

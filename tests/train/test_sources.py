@@ -243,3 +243,9 @@ def test_two_devices_train_one_network(tmp_path):
     assert (run / "model.onnx").is_file()
     with pytest.raises(OptionError, match="devices 0"):
         replace(SMALL, devices=0)
+
+
+def test_pairs_of_a_collection_come_with_their_own_terms(collection):
+    sources = read_sources([f"collection:{collection},clouds=real,radar=any,split=train"])
+    assert sources.may_be_given_away
+    assert all("CC BY 4.0" in told for told in sources.seen(128)["sources"])

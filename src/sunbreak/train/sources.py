@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from sunbreak.data.collection import AUTO
 from sunbreak.data.kinds import FORMS, open_data
+from sunbreak.data.manifest import read_manifest
 from sunbreak.data.sample import SampleSet, split_hash
 from sunbreak.data.spec import Spec, parse_spec
 from sunbreak.errors import OptionError
 from sunbreak.steps.detect import detect
-from sunbreak.train.real_images import real_images
+from sunbreak.train.real_images import is_open, real_images
 
 OWN: Final = "own"
 """Stands for `Sources.windows` among the sources that are not simulated."""
@@ -67,7 +68,7 @@ class Sources:
         """
         images = real_images(self.collection, smallest, snowy=snowy) if self.collection is not None else ()
         sets = [pair_set(spec) for spec in self.pairs]
-        told = [f"{one.spec.kind} ({LICENCES.get(one.spec.kind, 'see its terms of use')})" for one in sets]
+        told = [f"{name} ({terms})" for one in sets for name, terms in _terms(one)]
         splits = [{"data": one.spec.kind, "split": one.split, "split_hash": one.split_hash} for one in sets]
         if images:
             digest = split_hash(
@@ -84,7 +85,20 @@ class Sources:
     @property
     def may_be_given_away(self) -> bool:
         """Whether every source lets weights trained on it be given away."""
-        return all(parse_spec(spec, FORMS).kind in LICENCES for spec in self.pairs)
+        return all(is_open(terms) for spec in self.pairs for _, terms in _terms(pair_set(spec)))
+
+
+def _terms(pairs: SampleSet) -> set[tuple[str, str]]:
+    """Names and terms of use of what pairs are taken from; a collection's manifest tells its own."""
+    kind = pairs.spec.kind
+    if kind != "collection":
+        return {(kind, LICENCES.get(kind, "see its terms of use"))}
+    names = {entry.name for entry in pairs.entries}
+    return {
+        (row.source, row.licence)
+        for row in read_manifest(str(pairs.spec.path))
+        if any(name == row.sample or name.startswith(f"{row.sample}-") for name in names)
+    }
 
 
 def read_sources(data: Sequence[str]) -> Sources:
@@ -102,7 +116,7 @@ def read_sources(data: Sequence[str]) -> Sources:
 
     Example:
         >>> read_sources(["simulated:"])
-        Sources(simulated=True, collection=None, pairs=())
+        Sources(simulated=True, collection=None, pairs=(), windows=None)
     """
     specs = [parse_spec(text, FORMS) for text in data]
     wrong = [spec.text for spec in specs if spec.kind == "scene"]
