@@ -14,21 +14,22 @@ from collections.abc import Iterator
 import xarray as xr
 
 from sunbreak.evaluation import EvaluationOptions, evaluate
+from sunbreak.metrics.regions import Region
 from sunbreak.metrics.report import Report
 from sunbreak.steps.restore import RestoreOptions, restore
 
 SPEC = "collection:{root},split=test,clouds=simulated,seed=1,cover={cover}"
 COVERS = (0.1, 0.3, 0.5, 0.7, 0.9)
 ADAPTED = 0.3
-PARTS = ("cloud", "all")
+PARTS: tuple[Region, ...] = ("cloud", "all")
 TRIVIAL = ("cloudy", "smooth-fill", "scene-prior")
 
 
-def psnr(report: Report, model: str, part: str) -> float:
+def psnr(report: Report, model: str, part: Region) -> float:
     return float(report.summary(model, "raw", part).scores.psnr)
 
 
-def scored(root: str, models: list[str], cover: float, seconds: float) -> tuple[dict[tuple[str, str], float], str]:
+def scored(root: str, models: list[str], cover: float, seconds: float) -> tuple[dict[tuple[str, Region], float], str]:
     """PSNR by model and part of the image, and the hash of the split."""
     data = SPEC.format(root=root, cover=cover)
     report = evaluate(models, data, options=EvaluationOptions(regions=PARTS))
