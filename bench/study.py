@@ -27,10 +27,14 @@ NARROW = {
     "uncrtaints": {"width": 16, "decoder_blocks": 2},
 }
 """What `smoke` trains, and at what size."""
-LIGHT = ("tdp-cr", "tdp-cr-prior", "ib-hfn-small", "naf-unet")
+OURS = "tdp-cr-prior"
+"""Whose learning curves are drawn."""
+LIGHT = ("tdp-cr", OURS, "ib-hfn-small", "naf-unet")
 """What two cores can train, all of about one cost."""
-HEAVY = ("tdp-cr-large", "ib-hfn", "uncrtaints", "ib-hfn-large", "dsen2-cr")
-"""What `full` trains after everything else: 4 to 350 times as costly, a matter of GPUs."""
+HEAVY = ("dsen2-cr-narrow", "uncrtaints", "tdp-cr-large", "ib-hfn", "ib-hfn-large", "dsen2-cr")
+"""What `full` trains after everything else: 4 to 350 times as costly, but for the first two a matter of GPUs."""
+VARIANTS = {"dsen2-cr-narrow": ("dsen2-cr", {"width": 48, "blocks": 6})}
+"""Networks at a size of ours, which the registry does not name: DSen2-CR as two cores can train it."""
 SETTINGS = {"dsen2-cr": {"learning_rate": 2e-4}, "uncrtaints": {"learning_rate": 1e-3}}
 """Rates that networks without normalised residual branches can bear."""
 TDP_CR = {
@@ -56,6 +60,10 @@ IB_HFN = {
     "without spectrum": {"spectrum_weight": 0.0},
     "without sharpness": {"sharpness_weight": 0.0},
 }
+TIMES = (0.1, 0.25, 0.5)
+"""Shares of the steps after which the learning curve of ours over time is read, each a training of its own."""
+REUSES = (8, 256, 2048)
+"""Crops taken from a scene, for the learning curve over data: at half of the steps, ever fewer scenes."""
 FREEZING = ("head", "decoder", "all")
 """What phase 2 trains; all three go on from one phase 1."""
 
@@ -85,9 +93,11 @@ def planned(given: argparse.Namespace) -> Iterator[Run]:
     for networks, ablations in ((light, True), (heavy, False)):
         for seed in range(given.seeds):
             for name in networks:
-                yield Run(f"{name}-s{seed}", name, seed, narrow.get(name, {}), SETTINGS.get(name, {}))
+                network, config = VARIANTS.get(name, (name, narrow.get(name, {})))
+                yield Run(f"{name}-s{seed}", network, seed, config, SETTINGS.get(network, {}))
             if seed == 0 and ablations:
                 yield from _ablations(narrow, given.steps)
+                yield from curves(narrow, given.steps)
 
 
 def _ablations(narrow: dict, steps: int) -> Iterator[Run]:
@@ -100,14 +110,25 @@ def _ablations(narrow: dict, steps: int) -> Iterator[Run]:
         yield Run(f"tdp-cr--phase-2-{trained}", "tdp-cr", 0, narrow.get("tdp-cr", {}), flags, after="tdp-cr-s0")
 
 
+def curves(narrow: dict, steps: int) -> Iterator[Run]:
+    """Ours after fewer steps, and on fewer scenes."""
+    config = narrow.get(OURS, {})
+    for share in TIMES:
+        yield Run(f"{OURS}--time-{share:g}", OURS, 0, config, {"steps": round(share * steps)})
+    for reuse in REUSES:
+        flags = {"steps": round(max(TIMES) * steps), "reuse": reuse}
+        yield Run(f"{OURS}--reuse-{reuse}", OURS, 0, config, flags)
+
+
 def command(run: Run, folder: Path, given: argparse.Namespace) -> list[str]:
-    steps = given.steps
+    steps = run.flags.get("steps", given.steps)
     flags = {
         "steps": steps, "semantic_steps": 0, "seed": run.seed, "warmup": max(steps // 10, 1),
-        "checkpoint": max(min(100, steps // 5), 1), **({"ema": 0.999} if steps >= 10_000 else {}), **run.flags,
+        "checkpoint": max(min(100, steps // 5), 1), **({"ema": 0.999} if steps >= 10_000 else {}),
     }  # fmt: skip
     if given.plan == "smoke":
         flags |= {"batch": 2, "crop": 64, "final_crop": 128, "scene_size": 128, "reuse": 8}
+    flags |= run.flags
     data = ["simulated:", f"collection:{given.data}"]
     parts = [sys.executable, "-m", "sunbreak.cli", "train", run.network, "--data", *data, "-o", str(folder)]
     parts += [f"--{name}={value}" for name, value in flags.items()]

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from study import FREEZING, HEAVY, IB_HFN, LIGHT, NARROW, TDP_CR, arguments, planned
+from study import FREEZING, HEAVY, IB_HFN, LIGHT, NARROW, OURS, TDP_CR, VARIANTS, arguments, curves, planned
 
 from sunbreak._version import __version__
 from sunbreak.data import open_data
 from sunbreak.data.regions import canonical
 from sunbreak.evaluation import EvaluationOptions, evaluate, evaluate_land_cover
 from sunbreak.registry import NETWORKS
+from sunbreak.train.options import TrainOptions
 from sunbreak.weights import read_card
 
 SKIES = "collection:{root},split=test,clouds=simulated,seed=1"
@@ -129,11 +130,11 @@ class Study:
             for name in TRIVIAL
         ]
         for name in names:
-            entry = NETWORKS[name]
+            entry = NETWORKS.get(name)
             size = (
                 [f"{entry.parameters / 1e6:.2f} M", f"{entry.gmacs:.1f}"]
-                if self.given.plan == "full"
-                else ["narrow", "-"]
+                if self.given.plan == "full" and entry is not None
+                else [str(VARIANTS[name][1]) if name in VARIANTS else "narrow", "-"]
             )
             rows.append(self.row([name, *size], [f"{name}-s{seed}" for seed in range(self.given.seeds)]))
         table(["model", "parameters", "GMACs", "seeds", *(column.title for column in self.columns)], rows)
@@ -147,6 +148,17 @@ class Study:
             rows = [self.row(["whole"], [base])]
             rows += [self.row([name], [f"{family}--{name.replace(' ', '-')}"]) for name in variants]
             table([title, "seeds", *(column.title for column in self.columns)], rows)
+
+    def curves(self) -> None:
+        """Print how ours scores after ever more steps, and on ever fewer scenes."""
+        print(f"\n{OURS}, learning curves, first seed")
+        runs = [*curves({}, self.given.steps), self.runs[f"{OURS}-s0"]]
+        rows = []
+        for run in runs:
+            steps, reuse = run.flags.get("steps", self.given.steps), run.flags.get("reuse", TrainOptions.reuse)
+            scenes = max(steps * TrainOptions.batch // reuse, TrainOptions.batch)
+            rows.append(self.row([str(steps), f"about {scenes}"], [run.name]))
+        table(["steps", "scenes", "seeds", *(column.title for column in self.columns)], rows)
 
     def freezing(self) -> None:
         """Print what phase 2 does to restoration and land cover."""
@@ -183,6 +195,7 @@ def main() -> None:
     study = Study(given)
     study.networks()
     study.ablations()
+    study.curves()
     study.freezing()
 
 

@@ -61,17 +61,28 @@ def test_every_run_has_a_name_of_its_own_and_settings_that_its_network_knows(stu
 
 
 def test_what_is_costly_comes_after_all_that_is_not(study, tmp_path):
-    networks = [run.network for run in study.planned(given(tmp_path, "full", seeds=3))]
-    first = min(networks.index(name) for name in study.HEAVY)
-    assert not set(networks[first:]) & set(study.LIGHT)
-    assert all(networks.count(name) == 3 for name in study.HEAVY)
+    names = [run.name.rpartition("-s")[0] for run in study.planned(given(tmp_path, "full", seeds=3))]
+    first = min(names.index(name) for name in study.HEAVY)
+    assert not set(names[first:]) & set(study.LIGHT)
+    assert all(names.count(name) == 3 for name in study.HEAVY)
 
 
-def test_all_runs_see_the_same_number_of_samples(study, tmp_path):
-    for run in study.planned(given(tmp_path)):
-        flags = dict(part[2:].split("=") for part in study.command(run, tmp_path, given(tmp_path)) if "=" in part)
-        assert flags["steps"] == "8"
+def test_all_runs_see_the_same_number_of_samples_but_for_the_learning_curves(study, tmp_path):
+    plan = given(tmp_path, "full")
+    curves = {run.name for run in study.curves({}, plan.steps)}
+    for run in study.planned(plan):
+        flags = dict(part[2:].split("=") for part in study.command(run, tmp_path, plan) if "=" in part)
+        assert (flags["steps"] == "8" and "reuse" not in flags) or run.name in curves
         assert flags["seed"] == str(run.seed)
+
+
+def test_the_learning_curves_are_over_time_and_over_scenes(study, tmp_path):
+    plan = argparse.Namespace(**{**vars(given(tmp_path, "full")), "steps": 1000})
+    found = []
+    for run in study.curves({}, plan.steps):
+        flags = dict(part[2:].split("=") for part in study.command(run, tmp_path, plan) if "=" in part)
+        found.append((int(flags["steps"]), int(flags.get("reuse", 32))))
+    assert found == [(100, 32), (250, 32), (500, 32), (500, 8), (500, 256), (500, 2048)]
 
 
 def test_finished_runs_are_left_alone_and_a_failing_one_stops_no_other(study, trainer, tmp_path):

@@ -1,10 +1,7 @@
 """Archives in STAC items."""
 
-import functools
-import http.server
 import json
 import pickle
-import threading
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from affine import Affine
 
 from archive_layouts import NAMES, SIZE, day, dn, item, write_items
 from conftest import UTM, radar_db, write_raster
+from servers import files_over_http
 from sunbreak.bands import L1C_BANDS
 from sunbreak.data.archive import open_archive
 from sunbreak.errors import GeometryError, OptionError, RasterError
@@ -207,20 +205,11 @@ def test_files_that_hold_no_items(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def address(tmp_path):
     """Address of a web server that hands out the files of the test's folder."""
-    handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with files_over_http(tmp_path) as found:
+        yield found
 
 
 def test_files_behind_http_give_the_same(tmp_path, address):

@@ -9,6 +9,7 @@ from sunbreak.bands import LEVELS, OFFSETS
 from sunbreak.data.archive.arrays import open_arrays
 from sunbreak.data.archive.folder import open_folder
 from sunbreak.data.archive.images import AUTO, Archive, DatedImage
+from sunbreak.data.archive.search import is_api
 from sunbreak.data.archive.stac import open_items
 from sunbreak.data.sample import Detector
 from sunbreak.data.spec import Option, Spec, SpecForm, parse_spec
@@ -18,7 +19,7 @@ __all__ = ["FORM", "Archive", "DatedImage", "open_archive"]
 
 CLOUD_KINDS: Final = ("mixed", "thin", "thick", "broken", "overcast", "fog")
 FORM: Final = SpecForm(
-    path="an archive: a folder with optical/, an .npz file, or a .json file of STAC items",
+    path="an archive: a folder with optical/, an .npz file, a .json file of STAC items, or the address of a STAC API",
     options={
         "from": Option("", "first day of the inputs, as in 2020-01-31"),
         "until": Option("", "last day of the inputs"),
@@ -27,7 +28,8 @@ FORM: Final = SpecForm(
         "level": Option(AUTO, "processing level, where the files do not tell", (AUTO, *LEVELS)),
         "offset": Option(AUTO, "number to add to the DN, where the files do not tell", (AUTO, *map(str, OFFSETS))),
         "bands": Option("", "names of the optical bands, joined by +, where the files do not tell"),
-        "bbox": Option("", "west:south:east:north in degrees; STAC items only"),
+        "bbox": Option("", "west:south:east:north in degrees; STAC only, and a must for a search"),
+        "collections": Option("sentinel-2-l2a+sentinel-1-rtc", "what a STAC API is searched for, joined by +"),
         "clouds": Option("simulated", "laid on clear dates, or those of cloudy dates", ("simulated", "real")),
         "series": Option("earlier", "which other dates stand beside an input", ("earlier", "all")),
         "min_cloud": Option(0.05, "smallest share of cloud of an input; clouds=real", low=0.0, high=1.0),
@@ -64,6 +66,8 @@ def open_archive(spec: str | Spec, detector: Detector | None = None) -> Archive:
     """
     read = parse_spec(spec, {"archive": FORM}) if isinstance(spec, str) else spec
     path = Path(read.path)
+    if is_api(read.path):
+        return open_items(read, detector)
     if path.is_dir():
         return open_folder(read, detector)
     if not path.is_file():

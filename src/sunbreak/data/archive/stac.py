@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 from affine import Affine
@@ -20,13 +21,14 @@ from sunbreak.data.archive.pixels import Pixels, Radar, geobox_of, key_of, neare
 from sunbreak.data.archive.places import place_of
 from sunbreak.data.archive.quality import SCL, classes_of
 from sunbreak.data.archive.remote import open_asset
+from sunbreak.data.archive.search import bounds_of, is_api, search
 from sunbreak.data.sample import Detector, FloatArray, Sample, Skipped
 from sunbreak.data.spec import Spec
 from sunbreak.errors import GeometryError, InputError, OptionError
 from sunbreak.legend import Quality
 from sunbreak.radiometry.backscatter import RadarStorage, RadarUnits
 from sunbreak.radiometry.dn import decode
-from sunbreak.rasters.crop import Bounds, check_bounds, crop_window
+from sunbreak.rasters.crop import Bounds, crop_window
 from sunbreak.rasters.pixelmap import WORLD, Grid, PixelMap, compose
 from sunbreak.tiles import Window
 
@@ -115,26 +117,32 @@ def open_items(spec: Spec, detector: Detector | None) -> Archive:
     """List the days of STAC items.
 
     Args:
-        spec: `archive:FILE.json`.
+        spec: `archive:FILE.json`, or `archive:https://...` of a STAC API.
         detector: Finds cloud and shadow in items without scene classification.
 
     Returns:
         The archive, on the grid that most Sentinel-2 items have, cut to `bbox` or to the area that all show.
 
     Raises:
-        OptionError: The file holds no items that can be used.
+        OptionError: There are no items that can be used.
+        InputError: The API cannot be searched.
         GeometryError: The items do not lie on `bbox`, or have no area in common.
     """
-    path = Path(spec.path).resolve()
     wrong = sorted(spec.given & {"bands", "quality_map"})
     if wrong:
         raise OptionError(f"{spec.path}: STAC items say themselves what they hold; leave out {', '.join(wrong)}")
+    if is_api(spec.path):
+        # places are known by where they lie: the same address shows the whole Earth
+        items, folder, region = search(spec), Path(), f"{urlsplit(spec.path).hostname}:{spec['bbox']}"
+    else:
+        path = Path(spec.path).resolve()
+        items, folder, region = read_items(path), path.parent, place_of(path).region
     optical: list[OpticalItem] = []
     radar: list[RadarItem] = []
     skipped: list[Skipped] = []
-    for item in read_items(path):
+    for item in items:
         try:
-            found = understand_item(item, path.parent, spec)
+            found = understand_item(item, folder, spec)
         except InputError as error:
             name = str(item.get("id"))
             skipped.append(Skipped(name, str(error).removeprefix(f"{name}: ")))
@@ -154,14 +162,13 @@ def open_items(spec: Spec, detector: Detector | None) -> Archive:
     radar = [item for item in radar if _touches(item.bbox, area)]
     # of two items of a day the one on the archive's own grid comes first
     optical.sort(key=lambda item: (item.day, key_of(item.grid) != usual, item.name))
-    place = place_of(path)
     images = []
     for one in optical:
         if _touches(one.bbox, area) and PixelMap(grid, one.grid).overlaps():
-            images.append(_image(one, radar, grid, spec, (place.region, path.parent, detector)))
+            images.append(_image(one, radar, grid, spec, (region, folder, detector)))
         else:
             skipped.append(Skipped(one.name, "does not show the area"))
-    return assemble(spec, place.region, images, skipped)
+    return assemble(spec, region, images, skipped)
 
 
 def _image(
@@ -191,14 +198,9 @@ def _image(
 
 def _bounds(spec: Spec, items: Sequence[OpticalItem]) -> Bounds | None:
     """What the user gave; else what all items have in common, as far as they say."""
-    if spec["bbox"]:
-        try:
-            west, south, east, north = (float(part) for part in spec["bbox"].split(":"))
-        except ValueError:
-            raise OptionError(
-                f"bbox={spec['bbox']}: expected west:south:east:north in degrees, as in bbox=13.1:52.3:13.2:52.4"
-            ) from None
-        return check_bounds((west, south, east, north), "bbox")
+    given = bounds_of(spec)
+    if given is not None:
+        return given
     boxes = [item.bbox for item in items if item.bbox is not None]
     if not boxes:
         return None

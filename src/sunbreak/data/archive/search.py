@@ -1,0 +1,118 @@
+"""Archives behind a STAC API: a live search of an area and a period, through pystac-client.
+
+Source: STAC API 1.0, Item Search (POST /search with collections, bbox and datetime; paged).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Any, Final
+
+from sunbreak.data.archive.dates import day_option
+from sunbreak.data.spec import Spec
+from sunbreak.errors import InputError, OptionError
+from sunbreak.rasters.crop import Bounds, check_bounds
+
+MOST_ITEMS: Final = 2000
+"""Items after which a search is held to be wider than was meant: some five years of one place."""
+_API: Final = re.compile(r"^https?://", re.IGNORECASE)
+
+
+def is_api(path: str) -> bool:
+    """Whether an archive lies behind a STAC API.
+
+    Args:
+        path: Of the SPEC.
+
+    Returns:
+        True for an address of http or https that is no file of items.
+
+    Example:
+        >>> is_api("https://earth-search.aws.element84.com/v1"), is_api("items.json")
+        (True, False)
+    """
+    return bool(_API.match(path))
+
+
+def bounds_of(spec: Spec) -> Bounds | None:
+    """The area that the user asked for.
+
+    Args:
+        spec: The SPEC.
+
+    Returns:
+        West, south, east, north in degrees; None without `bbox`.
+
+    Raises:
+        OptionError: `bbox` is no rectangle.
+    """
+    if not spec["bbox"]:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in spec["bbox"].split(":"))
+    except ValueError:
+        raise OptionError(
+            f"bbox={spec['bbox']}: expected west:south:east:north in degrees, as in bbox=13.1:52.3:13.2:52.4"
+        ) from None
+    return check_bounds((west, south, east, north), "bbox")
+
+
+def search(spec: Spec) -> list[dict[str, Any]]:
+    """Search a STAC API for the Sentinel-2 and Sentinel-1 items of an area.
+
+    Args:
+        spec: `archive:https://...` with `bbox`, and `from`, `until`, `collections`.
+
+    Returns:
+        The items as JSON, by time and name; only assets behind http and https are left in them, as a catalogue may not
+        point to this machine's files.
+
+    Raises:
+        OptionError: `bbox` is missing, pystac-client is not installed, or more is found than one place can have.
+        InputError: The API cannot be reached, or answers with an error.
+    """
+    bounds = bounds_of(spec)
+    if bounds is None:
+        raise OptionError(f"{spec.path}: a search needs bbox=west:south:east:north in degrees")
+    first, last = (day_option(name, spec[name], end) for name, end in (("from", date.min), ("until", date.max)))
+    try:
+        from pystac_client import Client
+        from pystac_client.exceptions import APIError
+        from requests import RequestException
+    except ImportError as error:
+        raise OptionError(f"{spec.path}: a search needs pystac-client: pip install 'sunbreak[stac]'") from error
+    try:
+        found = Client.open(spec.path).search(
+            collections=spec["collections"].split("+"),
+            bbox=list(bounds),
+            datetime=_period(first, last, spec["radar_days"]),
+            max_items=MOST_ITEMS + 1,
+        )
+        items = [_fetchable(item) for item in found.items_as_dicts()]
+    except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
+        told = str(error).strip().splitlines()
+        raise InputError(f"{spec.path}: cannot be searched ({told[0] if told else type(error).__name__})") from error
+    if len(items) > MOST_ITEMS:
+        raise OptionError(f"{spec.path}: finds more than {MOST_ITEMS} items; give a shorter period (from=, until=)")
+    if not items:
+        raise OptionError(
+            f"{spec.path}: finds nothing of {spec['collections']} there; check bbox, period, collections="
+        )
+    return sorted(items, key=lambda item: (str(item.get("properties", {}).get("datetime")), str(item.get("id"))))
+
+
+def _period(first: date, last: date, apart: int) -> str | None:
+    """The days as an interval, open where the user has given none, wide enough for the radar beside each."""
+    begin = ".." if first == date.min else f"{first - timedelta(apart)}T00:00:00Z"
+    end = ".." if last == date.max else f"{last + timedelta(apart)}T23:59:59Z"
+    return None if begin == end else f"{begin}/{end}"
+
+
+def _fetchable(item: dict[str, Any]) -> dict[str, Any]:
+    assets = {
+        key: asset
+        for key, asset in item.get("assets", {}).items()
+        if isinstance(asset, dict) and _API.match(str(asset.get("href")))
+    }
+    return {**item, "assets": assets}
