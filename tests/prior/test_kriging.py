@@ -1,18 +1,22 @@
 """Errors of the prior at clear pixels, carried to where clouds lie."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from sunbreak.prior.inputs import Inputs
+from sunbreak.prior.inputs import block_inputs
 from sunbreak.prior.kriging import Kriging
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import make_scene
 from sunbreak.tiles import Window
 
 
-def nothing(cell: Window, inputs: Inputs) -> np.ndarray:
+def nothing(scene):
     """A guess that is 0 everywhere, so that all reflectance is error."""
-    return np.zeros((2, cell.height, cell.width), np.float32)
+    return lambda cell: SimpleNamespace(
+        inputs=block_inputs(scene, cell), mean=np.zeros((2, cell.height, cell.width), np.float32)
+    )
 
 
 def scene_of(shape=(256, 256), covered=np.s_[96:160, 96:160], *, seed=0):
@@ -31,7 +35,7 @@ def scene_of(shape=(256, 256), covered=np.s_[96:160, 96:160], *, seed=0):
 
 def test_predicts_land_of_each_sort_from_clear_land_alike_and_near():
     scene, truth, hidden = scene_of()
-    found = Kriging(scene, nothing).predict(Window(0, 0, 256, 256))
+    found = Kriging(scene, nothing(scene)).predict(Window(0, 0, 256, 256))
     assert np.abs(found - truth)[:, hidden].mean() < 0.35 * truth[:, hidden].std()
 
 
@@ -40,18 +44,20 @@ def test_knows_nothing_of_the_covered_pixels_themselves():
     darker = scene.copy(deep=True)
     darker["optical"].data[:, hidden] = 0.01
     whole = Window(0, 0, 256, 256)
-    np.testing.assert_array_equal(Kriging(scene, nothing).predict(whole), Kriging(darker, nothing).predict(whole))
+    np.testing.assert_array_equal(
+        Kriging(scene, nothing(scene)).predict(whole), Kriging(darker, nothing(darker)).predict(whole)
+    )
 
 
 def test_corrects_nothing_where_too_little_is_clear():
     scene, _, _ = scene_of(covered=np.s_[:, 1:])
-    assert (Kriging(scene, nothing).predict(Window(0, 0, 256, 256)) == 0).all()
+    assert (Kriging(scene, nothing(scene)).predict(Window(0, 0, 256, 256)) == 0).all()
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_cells_join_without_a_step_whatever_their_order(order):
     scene, _, _ = scene_of((384, 640), np.s_[100:300, 150:500])
-    kriging = Kriging(scene, nothing)
+    kriging = Kriging(scene, nothing(scene))
     cells = [
         Window(top, left, min(CELL, 384 - top), min(CELL, 640 - left)) for top in (0, 256) for left in (0, 256, 512)
     ]
@@ -62,4 +68,4 @@ def test_cells_join_without_a_step_whatever_their_order(order):
     seam, beside = across[:, :, [255, 511]].mean(), across[:, :, [247, 263, 503, 519]].mean()
     assert seam < 1.5 * beside + 1e-4
     if order == -1:
-        np.testing.assert_array_equal(found[:, :256, :256], Kriging(scene, nothing).predict(cells[0]))
+        np.testing.assert_array_equal(found[:, :256, :256], Kriging(scene, nothing(scene)).predict(cells[0]))

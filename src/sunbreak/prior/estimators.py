@@ -17,11 +17,29 @@ from sunbreak.prior.fill import SpatialFill
 from sunbreak.prior.inputs import Inputs, block_inputs
 from sunbreak.prior.kriging import Kriging
 from sunbreak.prior.layers import Layer
+from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
 from sunbreak.tiles import Window
 
 HIGHEST: Final = 1.6
 """Restored reflectance is clipped to 0 and this: sun-facing snow slopes come near it."""
+CELLS_KEPT: Final = 16
+"""Cells whose unlooked estimates are remembered; about 10 MB each with 13 bands."""
+
+
+class Unlooked(NamedTuple):
+    """What the layers say of a cell without looking at it."""
+
+    inputs: Inputs
+    """What is known of the cell."""
+    mean: np.ndarray
+    """Reflectance by the best layer that is valid, (band, y, x), float32; NaN where none knows."""
+    sigma: np.ndarray
+    """1-sigma error, (band, y, x), float32."""
+    layer: np.ndarray
+    """Which of the layers, (y, x)."""
+    doubt: np.ndarray
+    """Which of its `covariances` holds, (y, x)."""
 
 
 class Estimate(NamedTuple):
@@ -76,10 +94,19 @@ class SceneEstimator:
 
     land_cover: ClassVar[tuple[int, ...]] = ()
     _kriging: Kriging | None = field(init=False, repr=False)
+    _cells: Memory[Unlooked] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        # the same cell is asked for by its patch, by its kriging and by that of its neighbours
+        memory: Memory[Unlooked] = Memory(CELLS_KEPT)
+        object.__setattr__(self, "_cells", memory)
         fitted = any(layer.source == Source.SCENE_PRIOR for layer in self.layers)
-        object.__setattr__(self, "_kriging", Kriging(self.scene, partial(_guess, self.layers)) if fitted else None)
+        work = partial(_unlooked, self.scene, self.layers)
+        kriging = Kriging(self.scene, lambda cell: memory(cell, work)) if fitted else None
+        object.__setattr__(self, "_kriging", kriging)
+
+    def _cell(self, cell: Window) -> Unlooked:
+        return self._cells(cell, partial(_unlooked, self.scene, self.layers))
 
     def unlooked(self, cell: Window) -> tuple[np.ndarray, np.ndarray]:
         """What would be estimated of every pixel of a cell, clear ones too, without looking at it.
@@ -91,11 +118,10 @@ class SceneEstimator:
             Reflectance by the best of the layers, (band, y, x), NaN where none knows; and its correction by kriging,
             (band, y, x), 0 where there is none.
         """
-        inputs = block_inputs(self.scene, cell)
-        mean = _guess(self.layers, cell, inputs)
+        found = self._cell(cell)
         if self._kriging is None:
-            return mean, np.zeros_like(mean)
-        return mean, np.where(inputs.radar_valid, self._kriging.predict(cell), np.float32(0.0))
+            return found.mean, np.zeros_like(found.mean)
+        return found.mean, np.where(found.inputs.radar_valid, self._kriging.predict(cell), np.float32(0.0))
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""
@@ -103,22 +129,18 @@ class SceneEstimator:
         mean = np.zeros(optical.shape, np.float32)
         sigma = np.zeros(optical.shape, np.float32)
         source = np.zeros(wanted.shape, np.uint8)
-        inputs = block_inputs(self.scene, block)
         for cell in cells(block):
             place = cell.inside(block)
             if not wanted[place].any():
                 continue
-            left, part = np.ones(wanted[place].shape, bool), inputs.part(place)
-            for layer in self.layers:
-                here = layer.valid(part) & left
-                left &= ~here
+            found = self._cell(cell)
+            mean[:, *place], sigma[:, *place] = found.mean, found.sigma
+            for index, layer in enumerate(self.layers):
+                here = found.layer == index
                 if not here.any():
                     continue
-                guess = layer.guess(cell, part)
-                np.copyto(mean[:, *place], guess.mean, where=here)
-                np.copyto(sigma[:, *place], guess.sigma, where=here)
                 source[place][here] = layer.source
-                doubt = np.where(here, 0 if guess.doubt is None else guess.doubt, -1)
+                doubt = np.where(here, found.doubt, -1)
                 self._look(mean[:, *place], sigma[:, *place], optical[:, *place], quality[place], layer, doubt)
         np.clip(mean, 0.0, HIGHEST, out=mean)
         known = wanted & np.isfinite(mean).all(axis=0)
@@ -169,15 +191,23 @@ class SceneEstimator:
         return takes
 
 
-def _guess(layers: Sequence[Layer], cell: Window, inputs: Inputs) -> np.ndarray:
-    """What the best of the layers says of every pixel of a cell, (band, y, x)."""
-    left, mean = np.ones(inputs.radar_valid.shape, bool), np.float32(np.nan) * layers[-1].guess(cell, inputs).mean
-    for layer in layers:
-        here = layer.valid(inputs) & left
-        left &= ~here
-        if here.any():
-            np.copyto(mean, layer.guess(cell, inputs).mean, where=here)
-    return mean
+def _unlooked(scene: xr.Dataset, layers: Sequence[Layer], cell: Window) -> Unlooked:
+    """What the best of the layers says of every pixel of a cell."""
+    inputs = block_inputs(scene, cell)
+    shape = (scene.sizes["band"], cell.height, cell.width)
+    mean, sigma = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32)
+    chosen, doubt = np.full(shape[1:], -1, np.int8), np.zeros(shape[1:], np.int8)
+    for index, layer in enumerate(layers):
+        here = layer.valid(inputs) & (chosen < 0)
+        if not here.any():
+            continue
+        guess = layer.guess(cell, inputs)
+        np.copyto(mean, guess.mean, where=here)
+        np.copyto(sigma, guess.sigma, where=here)
+        chosen[here] = index
+        if guess.doubt is not None:
+            np.copyto(doubt, guess.doubt, where=here, casting="unsafe")
+    return Unlooked(inputs, mean, sigma, chosen, doubt)
 
 
 def is_wanted(quality: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,7 @@ from scipy import linalg
 
 from sunbreak.legend import Quality
 from sunbreak.prior.coarse import interpolated, positions
-from sunbreak.prior.inputs import Inputs, block_inputs
+from sunbreak.prior.inputs import Inputs
 from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import window as load
@@ -42,10 +42,24 @@ NEAR_SHARE: Final = 0.5
 """Share of the predictable error that is alike only nearby; the rest is alike all over the cell and its margin."""
 NUGGET: Final = 0.5
 """Variance of the unpredictable part of the error, as a share of the predictable."""
+CHUNK: Final = 128
+"""Squares whose kernel is worked out at a time: what belongs to them stays in the processor's cache."""
 CELLS_KEPT: Final = 160
 """Cells whose squares are remembered; about 0.25 MB each with 13 bands."""
 CORRECTIONS_KEPT: Final = 64
 """Cells whose corrections are remembered; about 0.5 MB each with 13 bands."""
+
+
+class Guessed(Protocol):
+    """A guess at the reflectance of a cell."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """What it was made from."""
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Reflectance, (band, y, x)."""
 
 
 class Squares(NamedTuple):
@@ -70,8 +84,8 @@ class Kriging:
 
     scene: xr.Dataset
     """The scene, with radar and quality."""
-    guess: Callable[[Window, Inputs], np.ndarray]
-    """What is corrected: reflectance of a cell, (band, y, x), from what is known of it."""
+    guess: Callable[[Window], Guessed]
+    """What is corrected, cell by cell."""
     _squares: Memory[Squares] = field(default_factory=lambda: Memory(CELLS_KEPT), init=False, repr=False)
     _corrections: Memory[np.ndarray] = field(default_factory=lambda: Memory(CORRECTIONS_KEPT), init=False, repr=False)
 
@@ -151,14 +165,14 @@ class Kriging:
         return out
 
     def _averaged(self, cell: Window) -> Squares:
-        inputs, pols = block_inputs(self.scene, cell), self.scene.sizes["pol"]
+        guessed, pols = self.guess(cell), self.scene.sizes["pol"]
         optical = load(self.scene, "optical", cell.rows, cell.cols)
         quality = load(self.scene, "quality", cell.rows, cell.cols)
-        usable = (quality == Quality.CLEAR) & inputs.radar_valid & np.isfinite(optical).all(axis=0)
-        clear, radar = _means(usable.astype(np.float32)), _means(inputs.radar[1 + pols : 1 + 2 * pols])
+        usable = (quality == Quality.CLEAR) & guessed.inputs.radar_valid & np.isfinite(optical).all(axis=0)
+        clear, radar = _means(usable.astype(np.float32)), _means(guessed.inputs.radar[1 + pols : 1 + 2 * pols])
         if not usable.any():
             return Squares(radar, np.zeros((len(optical), *clear.shape), np.float32), clear)
-        error = _means(np.where(usable, optical - self.guess(cell, inputs), 0.0).astype(np.float32))
+        error = _means(np.where(usable, optical - guessed.mean, np.float32(0.0)))
         return Squares(radar, error / np.maximum(clear, 1e-6), clear)
 
 
@@ -177,17 +191,29 @@ def _say(other: Window, place: Window) -> np.ndarray:
 
 def _kernel(radar: np.ndarray, place: np.ndarray, other: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Likeness of the radar times nearness, (first, second); 1 for the same square."""
-    apart = np.sqrt(_squared(place, there))
-    apart *= -1
-    out: np.ndarray = NEAR_SHARE * np.exp(apart)
-    out += np.float32(1 - NEAR_SHARE)
-    out *= np.exp(-_squared(radar, other))
+    out = np.empty((radar.shape[1], other.shape[1]), np.float32)
+    for start in range(0, len(out), CHUNK):
+        part = np.s_[:, start : start + CHUNK]
+        near = _squared(place[part], there)
+        np.sqrt(near, out=near)
+        np.exp(np.negative(near, out=near), out=near)
+        near *= np.float32(NEAR_SHARE)
+        near += np.float32(1 - NEAR_SHARE)
+        alike = _squared(radar[part], other)
+        np.exp(np.negative(alike, out=alike), out=alike)
+        np.multiply(near, alike, out=out[start : start + CHUNK])
     return out
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    out: np.ndarray = np.maximum((a**2).sum(0)[:, np.newaxis] + (b**2).sum(0) - 2 * a.T @ b, np.float32(0.0))
-    return out
+    """Squared distances between points, (first, second), from their coordinates, (axis, point)."""
+    total = np.zeros((a.shape[1], b.shape[1]), np.float32)
+    apart = np.empty_like(total)
+    for first, second in zip(a, b, strict=True):
+        np.subtract(first[:, np.newaxis], second, out=apart)
+        np.multiply(apart, apart, out=apart)
+        total += apart
+    return total
 
 
 def _in_squares(pixels: slice) -> slice:

@@ -142,7 +142,9 @@ class NetworkEstimator:
         if "regression" in wants or "kriging" in wants:
             guess, more = self._unlooked(inside)
             arrays["regression"], arrays["kriging"] = self._scattered(guess), self._scattered(more)
-        inputs = {name: padded(array, inside, patch).astype(np.float32) for name, array in arrays.items()}
+        if inside != patch:
+            arrays = {name: padded(array, inside, patch) for name, array in arrays.items()}
+        inputs = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
         present = np.zeros((len(self.model.bands), 1, 1), np.float32)
         present[self._index] = 1.0
         level = np.array([name == self.scene.attrs["level"] for name in LEVELS], np.float32)
@@ -175,8 +177,8 @@ class NetworkEstimator:
                 continue
             found = self._cell(cell, self._estimate_cell)
             restored = found.source[there] != Source.NONE
-            mean[:, *here] = np.where(restored, found.mean[:, *there], mean[:, *here])
-            sigma[:, *here] = np.where(restored, found.sigma[:, *there], 0.0)
+            np.copyto(mean[:, *here], found.mean[:, *there], where=restored)
+            np.copyto(sigma[:, *here], found.sigma[:, *there], where=restored)
         return mean, sigma
 
     def _unlooked(self, window: Window) -> tuple[np.ndarray, np.ndarray]:

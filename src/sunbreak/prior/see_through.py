@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,8 @@ GRAIN: Final = 0.1
 """Error of the cloud's reflectance that differs from band to band, as a share of it."""
 DRIFT: Final = 1.0
 """Error of the cloud's reflectance that changes smoothly over the spectrum, as a share of it."""
+CHUNK: Final = 1024
+"""Pixels worked on at a time: what belongs to them stays in the processor's cache."""
 BLIND_BANDS: Final = frozenset({"B01", "B09", "B10"})
 """Bands that show the atmosphere more than the surface; not compared."""
 
@@ -132,28 +134,58 @@ def see_through(
     seen = np.array([name not in BLIND_BANDS for name in bands])
     if not seen.any() or mean.shape[1] == 0:
         return mean, sigma
-    complete = np.isfinite(observed).all(axis=0)
-    observed = np.where(complete, observed, mean)
-    cautious = CAUTION * (covariance + 1e-6 * np.eye(len(bands)))
-    log_weights = np.empty((len(hypotheses), mean.shape[1]), np.float32)
-    corrections, remaining = [], []
-    for index, hypothesis in enumerate(hypotheses):
-        reaching = (cautious * hypothesis.dimmed)[:, seen]  # (band, seen band)
-        spread = (hypothesis.dimmed[:, np.newaxis] * cautious * hypothesis.dimmed + hypothesis.error)[
-            np.ix_(seen, seen)
-        ]
-        inverse = np.linalg.inv(spread)
-        gain = reaching @ inverse
-        surprise = (observed - hypothesis.added[:, np.newaxis] - hypothesis.dimmed[:, np.newaxis] * mean)[seen]
-        surprise = surprise.astype(np.float32)
-        whitened = np.linalg.cholesky(inverse).T.astype(np.float32) @ surprise
-        log_weights[index] = -0.5 * (whitened**2).sum(axis=0) - 0.5 * np.linalg.slogdet(spread)[1]
-        corrections.append(gain.astype(np.float32) @ surprise)
-        remaining.append(1 - (gain * reaching).sum(axis=1) / np.diag(cautious))
-    weights = np.exp(log_weights - log_weights.max(axis=0))
-    weights *= complete / weights.sum(axis=0)
-    step = sum(weight * correction for weight, correction in zip(weights, corrections, strict=True))
-    moved = sum(weight * (correction - step) ** 2 for weight, correction in zip(weights, corrections, strict=True))
-    kept = np.where(complete, np.stack(remaining).astype(np.float32).T @ weights, 1.0)
-    corrected: np.ndarray = (mean + step).astype(np.float32)
-    return corrected, np.sqrt(sigma**2 * kept + moved).astype(np.float32)
+    known = _Solved.of(covariance, hypotheses, seen)
+    corrected, error = np.empty(mean.shape, np.float32), np.empty(mean.shape, np.float32)
+    for start in range(0, mean.shape[1], CHUNK):
+        part = np.s_[:, start : start + CHUNK]
+        corrected[part], error[part] = known.applied(mean[part], sigma[part], observed[part], seen)
+    return corrected, error
+
+
+class _Solved(NamedTuple):
+    """What follows from the hypotheses before any pixel is looked at; all float32."""
+
+    maps: np.ndarray
+    """(hypothesis, seen + band, 2 * seen + 1): from observation, first estimate and 1 to surprise and correction."""
+    offsets: np.ndarray
+    """Logarithm of each hypothesis' density at no surprise, (hypothesis, 1)."""
+    remaining: np.ndarray
+    """Share of the first estimate's variance that is left under each hypothesis, (hypothesis, band)."""
+
+    @classmethod
+    def of(cls, covariance: np.ndarray, hypotheses: Sequence[Hypothesis], seen: np.ndarray) -> _Solved:
+        cautious = CAUTION * (covariance + 1e-6 * np.eye(len(seen)))
+        maps, offsets, remaining = [], [], []
+        for one in hypotheses:
+            reaching = (cautious * one.dimmed)[:, seen]  # (band, seen band)
+            spread = (one.dimmed[:, np.newaxis] * cautious * one.dimmed + one.error)[np.ix_(seen, seen)]
+            inverse = np.linalg.inv(spread)
+            gain = reaching @ inverse
+            both = np.concatenate([np.linalg.cholesky(inverse).T, gain])
+            dimmed, added = one.dimmed[seen], one.added[seen]
+            maps.append(np.concatenate([both, -both * dimmed, -(both @ added)[:, np.newaxis]], axis=1))
+            offsets.append([-0.5 * np.linalg.slogdet(spread)[1]])
+            remaining.append(1 - (gain * reaching).sum(axis=1) / np.diag(cautious))
+        return cls(*(np.array(found, np.float32) for found in (maps, offsets, remaining)))
+
+    def applied(
+        self, mean: np.ndarray, sigma: np.ndarray, observed: np.ndarray, seen: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Correct some pixels; see `see_through`."""
+        complete = np.isfinite(observed).all(axis=0)
+        looked = np.where(complete, observed, mean).astype(np.float32)
+        ones = np.ones((1, mean.shape[1]), np.float32)
+        told = self.maps @ np.concatenate([looked[seen], mean[seen].astype(np.float32), ones])
+        whitened, corrections = told[:, : seen.sum()], told[:, seen.sum() :]
+        log_weights = self.offsets - np.float32(0.5) * (whitened**2).sum(axis=1)
+        weights = np.exp(log_weights - log_weights.max(axis=0))
+        weights *= complete / weights.sum(axis=0)
+        step, squares = np.zeros(mean.shape, np.float32), np.zeros(mean.shape, np.float32)
+        for weight, correction in zip(weights, corrections, strict=True):
+            weighted = weight * correction
+            step += weighted
+            squares += weighted * correction
+        kept = np.where(complete, self.remaining.T @ weights, np.float32(1.0))
+        # the scatter of the corrections about their mean
+        moved = np.maximum(squares - step**2, np.float32(0.0))
+        return mean + step, np.sqrt(sigma**2 * kept + moved)
