@@ -9,7 +9,7 @@ import sunbreak
 
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
-    {"errors", "_version"},
+    {"errors", "_version", "clock"},
     {"bands", "legend", "tiles"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},

@@ -48,6 +48,7 @@ from typing import Final, TypeVar, get_args
 
 import numpy as np
 
+from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, Torch, has_bf16
 from sunbreak.tiles import PatchGrid, Window
@@ -261,6 +262,13 @@ def blend(grid: PatchGrid, window: Window, outputs_of: Callable[[Window], Arrays
     Returns:
         Outputs by name, (band, y, x) of the window, float32; 0 where all patches were left out. Empty if none gave any.
     """
+    with spent_on("blending"):
+        return _blended(grid, window, outputs_of)
+
+
+def _blended(
+    grid: PatchGrid, window: Window, outputs_of: Callable[[Window], Arrays | None]
+) -> dict[str, np.ndarray]:  # fmt: skip
     weights = grid.weights()
     totals: dict[str, np.ndarray] = {}
     weight = np.zeros((window.height, window.width), np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from sunbreak.bands import Level
+from sunbreak.clock import spent_on
 from sunbreak.legend import Quality, Source
 from sunbreak.prior import see_through
 from sunbreak.prior.fill import SpatialFill
@@ -125,6 +126,10 @@ class SceneEstimator:
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""
+        with spent_on("prior"):
+            return self._estimated(block, optical, quality)
+
+    def _estimated(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         wanted = is_wanted(quality)
         mean = np.zeros(optical.shape, np.float32)
         sigma = np.zeros(optical.shape, np.float32)
@@ -193,6 +198,11 @@ class SceneEstimator:
 
 def _unlooked(scene: xr.Dataset, layers: Sequence[Layer], cell: Window) -> Unlooked:
     """What the best of the layers says of every pixel of a cell."""
+    with spent_on("prior"):
+        return _guessed(scene, layers, cell)
+
+
+def _guessed(scene: xr.Dataset, layers: Sequence[Layer], cell: Window) -> Unlooked:
     inputs = block_inputs(scene, cell)
     shape = (scene.sizes["band"], cell.height, cell.width)
     mean, sigma = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32)

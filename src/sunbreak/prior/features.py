@@ -19,6 +19,8 @@ HALO: Final = int(TRUNCATE * max(SCALES) + 0.5)
 """Pixels around a window that its features depend on."""
 CENTERS: Final[dict[str, float]] = {"VV": -11.0, "VH": -18.0}
 """Typical backscatter over land in dB; only conditions the numbers."""
+LEAST: Final = np.float32(1e-4)
+"""Least weight that a pixel's surroundings are divided by."""
 SPREAD: Final = 4.0
 """Typical standard deviation over land in dB; only conditions the numbers."""
 
@@ -59,7 +61,7 @@ def radar_features(radar: np.ndarray, pols: Sequence[str]) -> tuple[np.ndarray, 
     planes = [np.where(valid, (np.clip(plane, *RADAR_DB_RANGE) - CENTERS[pol]) / SPREAD, 0.0).astype(np.float32)
               for pol, plane in zip(pols, radar, strict=True)]  # fmt: skip
     for scale in SCALES:
-        total = np.where(valid, _smooth(weight, scale), 1.0)
+        total = np.where(valid, _share_inside(valid, scale), np.float32(1.0))
         by_scale[scale] = [_smooth(plane, scale) * weight / total for plane in planes]
     features = [weight]
     for scale in SCALES:
@@ -67,6 +69,16 @@ def radar_features(radar: np.ndarray, pols: Sequence[str]) -> tuple[np.ndarray, 
     curved = by_scale[CURVED_SCALE]
     features += [curved[i] * curved[j] for i in range(len(curved)) for j in range(i, len(curved))]
     return np.stack(features).astype(np.float32), valid
+
+
+def _share_inside(valid: np.ndarray, scale: float) -> np.ndarray:
+    """Weight of the valid pixels around each pixel, 0..1: what lies inside the window, less what is not valid."""
+    sides = [
+        ndimage.gaussian_filter1d(np.ones(size), scale, mode="constant", truncate=TRUNCATE) for size in valid.shape
+    ]
+    inside: np.ndarray = np.outer(*sides).astype(np.float32)
+    # mostly nothing is missing, and then nothing has to be smoothed
+    return inside if valid.all() else np.maximum(inside - _smooth((~valid).astype(np.float32), scale), LEAST)
 
 
 def _smooth(plane: np.ndarray, sigma: float) -> np.ndarray:

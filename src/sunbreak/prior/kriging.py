@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from scipy import linalg
 
+from sunbreak.clock import spent_on
 from sunbreak.legend import Quality
 from sunbreak.prior.coarse import interpolated, positions
 from sunbreak.prior.inputs import Inputs
@@ -125,6 +126,10 @@ class Kriging:
 
     def _correct(self, cell: Window) -> np.ndarray:
         """Learn from the clear squares in and around a cell, and predict in it and its fading border."""
+        with spent_on("kriging"):
+            return self._corrected(cell)
+
+    def _corrected(self, cell: Window) -> np.ndarray:
         near, wide = cell.grown(MARGIN, self._shape), cell.grown(FADE, self._shape)
         around = self._joined(near, self._touching(cell, MARGIN))
         asked = np.zeros(around.clear.shape, bool)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from sunbreak import engine
 from sunbreak.bands import LEVELS, RADAR_DB_RANGE
+from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality, Source
 from sunbreak.prior.estimators import HIGHEST, Estimate, SceneEstimator, cells, is_wanted
@@ -105,8 +106,10 @@ class NetworkEstimator:
 
     def _run(self, patch: Window) -> dict[str, np.ndarray]:
         """Run the model on a patch; reflectance and its variance in the bands of the scene."""
-        inputs = self._inputs(patch)
-        found = self.model.runtime.run({name: inputs[name][np.newaxis] for name in self.model.runtime.inputs})
+        with spent_on("inputs of the network"):
+            inputs = self._inputs(patch)
+        with spent_on("network"):
+            found = self.model.runtime.run({name: inputs[name][np.newaxis] for name in self.model.runtime.inputs})
         expected = {"reflectance": len(self.model.bands)}
         if "log_variance" in found:
             expected["log_variance"] = len(self.model.bands)

@@ -135,16 +135,20 @@ class Regression:
             Reflectance (band, y, x) and its 1-sigma error (band, y, x), float32.
         """
         bands = self.slopes.shape[-1]
-        mean = np.zeros((bands, window.height, window.width), np.float32)
-        variance = np.zeros_like(mean)
+        mean = np.empty((bands, window.height, window.width), np.float32)
+        variance = np.empty_like(mean)
         for top, bottom in _halves(window.height):
             for left, right in _halves(window.width):
                 place = np.s_[:, top:bottom, left:right]
-                part = features[place].reshape(features.shape[0], -1)
                 shape = (bands, bottom - top, right - left)
-                for corner, weight in self._corners(window, top, left, shape[1:]).items():
-                    mean[place] += weight * (self.slopes[corner].T @ part).reshape(shape)
-                    variance[place] += weight * self.variance[corner][:, np.newaxis, np.newaxis]
+                corners = self._corners(window, top, left, shape[1:])
+                weights = np.stack(list(corners.values()))
+                # one product over all corners: their weights go with the features, of which there are fewer than bands
+                weighted = (weights[:, np.newaxis] * features[place]).reshape(-1, weights[0].size)
+                slopes = np.concatenate([self.slopes[corner] for corner in corners])
+                mean[place] = (slopes.T @ weighted).reshape(shape)
+                variances = np.stack([self.variance[corner] for corner in corners])
+                variance[place] = (variances.T @ weights.reshape(len(weights), -1)).reshape(shape)
         sigma: np.ndarray = np.sqrt(variance)
         return mean, sigma
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from sunbreak.clock import spent_on
 from sunbreak.legend import Quality
 from sunbreak.prior import features
 from sunbreak.prior.estimators import cells, is_wanted
@@ -109,6 +110,11 @@ def survey(scene: xr.Dataset, *, block: int = BLOCK, progress: bool = False) -> 
 
 def _add(found: Survey, scene: xr.Dataset, window: Window) -> tuple[np.ndarray, tuple[int, int, int]]:
     """Add a block to the moments; returns clear values per band, and pixels to restore that are seen otherwise."""
+    with spent_on("survey"):
+        return _added(found, scene, window)
+
+
+def _added(found: Survey, scene: xr.Dataset, window: Window) -> tuple[np.ndarray, tuple[int, int, int]]:
     quality = load(scene, "quality", window.rows, window.cols)
     clear, wanted = quality == Quality.CLEAR, is_wanted(quality)
     if not clear.any():

@@ -22,6 +22,7 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy as rasterio_copy
 from rasterio.windows import Window
 
+from sunbreak.clock import spent_on
 from sunbreak.errors import OutputError
 from sunbreak.rasters.raster import georeferencing_optional
 from sunbreak.rasters.tiff_tags import declare_no_alpha
@@ -139,7 +140,7 @@ class RasterWriter:
             OutputError: The disk is full or the write failed.
         """
         block = array[np.newaxis] if array.ndim == 2 else array
-        with failing_as(self.final):
+        with spent_on("writing"), failing_as(self.final):
             self._file.write(block, window=Window(col, row, block.shape[2], block.shape[1]))
 
     def close(self) -> None:
@@ -169,14 +170,15 @@ class RasterWriter:
         # with less cache than some rows of blocks over all bands, GDAL decodes every tile once per band
         row_of_blocks = width * BLOCK * spec.count * np.dtype(spec.dtype).itemsize
         cache = int(min(max(4 * row_of_blocks, 128 << 20), 1 << 30))
-        with failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache):
+        with spent_on("laying out COGs"), failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache):
             rasterio_copy(
                 str(self.path), str(cog), driver="COG", compress="DEFLATE", level=1, predictor=predictor,
                 blocksize=BLOCK, overview_resampling=resampling, bigtiff="IF_SAFER", num_threads="ALL_CPUS",
             )  # fmt: skip
             if spec.count == 2 and spec.colors is not None:
                 declare_no_alpha(cog)
-            read_to_the_end(cog)
+            with spent_on("reading back"):
+                read_to_the_end(cog)
         self.path.unlink()
         return cog
 

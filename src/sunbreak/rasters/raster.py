@@ -21,6 +21,7 @@ from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
 
 SIGNATURES: Final[dict[bytes, str]] = {
@@ -264,7 +265,7 @@ class RasterFile:
         window = Window.from_slices(rows, cols)
         wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
         try:
-            with self._borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
+            with spent_on("reading"), self._borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
                 return np.asarray(dataset.read(wanted, window=window))
         except (RasterioError, rasterio._err.CPLE_BaseError) as error:
             raise RasterError(

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import ndimage
 
 from sunbreak import cloud_network, engine
+from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
 from sunbreak.rasters.geotiff import failing_as
@@ -89,7 +90,8 @@ def mask(
     quality = np.empty(shape, np.uint8) if folder is None else _unnamed_file(folder, shape)
 
     def fill(block: Window) -> None:
-        quality[block.rows, block.cols] = grown_window(source, block, shape, options.buffer)
+        with spent_on("mask"):
+            quality[block.rows, block.cols] = grown_window(source, block, shape, options.buffer)
 
     with Bar(shape, "masking", shown=progress) as bar:
         for _ in side_by_side(fill, blocks(shape, MASK_BLOCK), bar):

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from sunbreak import engine
+from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.legend import SOURCE_LEGEND, Quality, Source
 from sunbreak.models import DEFAULT, locate
@@ -276,6 +277,11 @@ def restore_blocks(
 
 
 def _restore_block(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> RestoredBlock:
+    with spent_on("joining"):
+        return _joined(scene, estimator, window)
+
+
+def _joined(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> RestoredBlock:
     optical = load(scene, "optical", window.rows, window.cols)
     quality = load(scene, "quality", window.rows, window.cols)
     uncertainty = np.where(np.isfinite(optical), np.float32(0), np.float32(np.nan))

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak import preview, stac
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
+from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry, Source
 from sunbreak.radiometry.dn import encode, is_reflectance
@@ -143,6 +144,10 @@ class ProductWriter:
         Raises:
             OutputError: The disk is full or the write failed.
         """
+        with spent_on("encoding"):
+            self._write(block)
+
+    def _write(self, block: RestoredBlock) -> None:
         top, left = block.window.top, block.window.left
         self.sources += np.bincount(block.source.ravel(), minlength=len(Source))
         measured = encode(block.reflectance, self._encoding)
