@@ -1,4 +1,4 @@
-"""Where the time goes: seconds of all threads by what they were spent on, while somebody collects them."""
+"""Where the time goes: seconds by what they were spent on, while somebody collects them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,45 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
-_LOCK: Final = threading.Lock()
+
+@dataclass(frozen=True)
+class Seconds:
+    """Seconds by name, without those of the named pieces inside each."""
+
+    main: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Of the thread that collects: they add up to the time that passes."""
+    others: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Of all other threads together."""
+    _collector: int = field(default_factory=threading.get_ident)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count a piece of work of the calling thread.
+
+        Args:
+            name: What the work was.
+            seconds: How long it took.
+        """
+        with self._lock:
+            (self.main if threading.get_ident() == self._collector else self.others)[name] += seconds
+
+
 _OF_THREAD: Final = threading.local()
-_collected: dict[str, float] | None = None
+_collected: Seconds | None = None
 
 
 @contextlib.contextmanager
 def spent_on(name: str) -> Iterator[None]:
-    """Count the time of a piece of work, without that of the named pieces inside it.
+    """Count the time of a piece of work, without that of the named pieces inside it; free while nobody collects.
 
     Args:
         name: What the work is.
     """
-    if _collected is None:
+    collected = _collected
+    if collected is None:
         yield
         return
     inner: list[float] = getattr(_OF_THREAD, "inner", [])
@@ -32,29 +56,26 @@ def spent_on(name: str) -> Iterator[None]:
         yield
     finally:
         whole = time.perf_counter() - start
-        own = whole - inner.pop()
+        collected.add(name, whole - inner.pop())
         if inner:
             inner[-1] += whole
-        with _LOCK:
-            if _collected is not None:
-                _collected[name] += own
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[dict[str, float]]:
+def collecting() -> Iterator[Seconds]:
     """Collect the time that all threads of this process spend from here on.
 
     Yields:
-        Seconds by name; of work in several threads, the sum over them.
+        The seconds.
 
     Example:
         >>> with collecting() as seconds, spent_on("outer"), spent_on("inner"):
         ...     pass
-        >>> sorted(seconds)
+        >>> sorted(seconds.main)
         ['inner', 'outer']
     """
     global _collected  # noqa: PLW0603 - one collector a process, whatever thread works
-    before, _collected = _collected, defaultdict(float)
+    before, _collected = _collected, Seconds()
     try:
         yield _collected
     finally:

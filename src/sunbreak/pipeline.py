@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ import pystac
 import rasterio
 
 from sunbreak import preview
+from sunbreak.clock import spent_on
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.steps.adapt import adapting
 from sunbreak.steps.fit import fit_estimator
@@ -56,24 +58,32 @@ def process(
         SunbreakError: With one line that says what was wrong, in which file, and what to do.
     """
     options = restore_options or RestoreOptions()
-    scene = read(optical, radar, options=read_options)
-    others = [read_reference(one.optical, scene, radar=one.radar, options=read_options) for one in references]
-    scene = scene.assign_attrs(reference_attrs(others))
-    network = open_network(scene, options)
-    writer = ProductWriter(out, scene, land_cover=maps_land_cover(network), overwrite=overwrite)
-    # GDAL would take a twentieth of the machine's memory for its cache
-    with rasterio.Env(GDAL_CACHEMAX=CACHE), writer:
-        scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
-        scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
+    with contextlib.ExitStack() as stack:
+        # GDAL would take a twentieth of the machine's memory for its cache
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
+        with spent_on("open"):
+            scene = read(optical, radar, options=read_options)
+            others = [read_reference(one.optical, scene, radar=one.radar, options=read_options) for one in references]
+            scene = scene.assign_attrs(reference_attrs(others))
+            network = open_network(scene, options)
+            writer = ProductWriter(out, scene, land_cover=maps_land_cover(network), overwrite=overwrite)
+        stack.enter_context(writer)
+        with spent_on("mask"):
+            scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
+        with spent_on("references"):
+            scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
         with adapting(
             scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
             folder=writer.scratch, progress=progress,
         ) as (network, adapted):  # fmt: skip
-            estimator, found = fit_estimator(
-                scene, network, everywhere=options.everywhere, block=options.block, progress=progress
-            )
-            for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
-                writer.write(block)
+            with spent_on("fit"):
+                estimator, found = fit_estimator(
+                    scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+                )
+            with spent_on("restore"):
+                for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
+                    writer.write(block)
             told = facts(estimator, found, writer.sources) | adapted
         del estimator  # with the patches it remembers; laying out the files needs the memory
-        return writer.publish(scene.attrs | told, preview.scene_colours(scene))
+        with spent_on("publish"):
+            return writer.publish(scene.attrs | told, preview.scene_colours(scene))

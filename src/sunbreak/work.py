@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +15,10 @@ from tqdm import tqdm
 
 from sunbreak.tiles import Window
 
-THREADS: Final = 2
-"""Blocks in work at the same time."""
+MOST_THREADS: Final = 8
+"""Each thread holds a block and its cells, some 100 MB with 13 bands."""
+THREADS: Final = int(os.environ.get("SUNBREAK_THREADS") or min(len(os.sched_getaffinity(0)), MOST_THREADS))
+"""Blocks in work at the same time: the processors that this process may use, or what SUNBREAK_THREADS says."""
 
 Result = TypeVar("Result")
 

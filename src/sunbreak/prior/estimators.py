@@ -21,10 +21,11 @@ from sunbreak.prior.layers import Layer
 from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
 from sunbreak.tiles import Window
+from sunbreak.work import THREADS
 
 HIGHEST: Final = 1.6
 """Restored reflectance is clipped to 0 and this: sun-facing snow slopes come near it."""
-CELLS_KEPT: Final = 16
+CELLS_KEPT: Final = 8 * THREADS
 """Cells whose unlooked estimates are remembered; about 10 MB each with 13 bands."""
 
 

@@ -19,10 +19,11 @@ from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import window as load
 from sunbreak.tiles import PatchGrid, Window, padded
+from sunbreak.work import THREADS
 
-CELLS_KEPT: Final = 24
+CELLS_KEPT: Final = 12 * THREADS
 """Cells of the prior that patches share; about 7 MB each with 13 bands."""
-PATCHES_KEPT: Final = 12
+PATCHES_KEPT: Final = 6 * THREADS
 """Patches that a block shares with the next one; about 10 MB each with 13 bands and land cover."""
 
 

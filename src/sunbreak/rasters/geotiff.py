@@ -26,6 +26,7 @@ from sunbreak.clock import spent_on
 from sunbreak.errors import OutputError
 from sunbreak.rasters.raster import georeferencing_optional
 from sunbreak.rasters.tiff_tags import declare_no_alpha
+from sunbreak.work import THREADS
 
 BLOCK: Final = 512
 """Side of the tiles inside every file, in pixels."""
@@ -173,7 +174,7 @@ class RasterWriter:
         with spent_on("laying out COGs"), failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache):
             rasterio_copy(
                 str(self.path), str(cog), driver="COG", compress="DEFLATE", level=1, predictor=predictor,
-                blocksize=BLOCK, overview_resampling=resampling, bigtiff="IF_SAFER", num_threads="ALL_CPUS",
+                blocksize=BLOCK, overview_resampling=resampling, bigtiff="IF_SAFER", num_threads=str(THREADS),
             )  # fmt: skip
             if spec.count == 2 and spec.colors is not None:
                 declare_no_alpha(cog)
