@@ -81,9 +81,12 @@ def process(
                     scene, network, everywhere=options.everywhere, block=options.block, progress=progress
                 )
             with spent_on("restore"):
+                sketch = preview.Sketch((scene.sizes["y"], scene.sizes["x"]), list(map(str, scene["band"].values)))
                 for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
                     writer.write(block)
+                    if block.optical is not None:
+                        sketch.add(block.window, block.optical)
             told = facts(estimator, found, writer.sources) | adapted
         del estimator  # with the patches it remembers; laying out the files needs the memory
         with spent_on("publish"):
-            return writer.publish(scene.attrs | told, preview.scene_colours(scene))
+            return writer.publish(scene.attrs | told, sketch.planes)

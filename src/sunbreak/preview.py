@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.legend import LAND_COVER_LEGEND, QUALITY_LEGEND, LegendEntry
 from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.raster import georeferencing_optional, open_raster
+from sunbreak.tiles import Window
 
 PANEL: Final = 640
 """Longest side of one picture in pixels."""
@@ -140,6 +141,33 @@ def write_png(picture: np.ndarray, path: Path) -> None:
         file = rasterio.open(path, "w", driver="PNG", width=width, height=height, count=3, dtype="uint8")
         with file:
             file.write(picture)
+
+
+class Sketch:
+    """The cloudy picture of a scene, gathered while its blocks pass by, so that it is not read once more."""
+
+    def __init__(self, shape: tuple[int, int], bands: Sequence[str]) -> None:
+        """Begin with nothing.
+
+        Args:
+            shape: Height and width of the scene in pixels.
+            bands: Names of its bands.
+        """
+        self._step, self._bands = thinning(shape), colour_bands(list(bands))
+        self.planes = np.full((3, *(-(-size // self._step) for size in shape)), np.nan, np.float32)
+        """Reflectance of three bands, (3, y, x), thinned to the size of a panel; NaN where nothing was added."""
+
+    def add(self, window: Window, optical: np.ndarray) -> None:
+        """Add a block.
+
+        Args:
+            window: Its place in the scene.
+            optical: Reflectance, (band, y, x).
+        """
+        rows, cols = (slice(-start % self._step, None, self._step) for start in (window.top, window.left))
+        part = optical[self._bands, rows, cols]
+        top, left = -(-window.top // self._step), -(-window.left // self._step)
+        self.planes[:, top : top + part.shape[1], left : left + part.shape[2]] = part
 
 
 def scene_colours(scene: xr.Dataset) -> np.ndarray:

@@ -134,7 +134,11 @@ def encode(reflectance: np.ndarray, encoding: Mapping[str, Any], *, clip: bool =
         unrounded: np.ndarray = np.where(missing, empty, stored.astype(dtype))
         return unrounded
     limits = np.iinfo(dtype)
-    stored = np.rint(reflectance.astype(np.float64) * encoding["quantification"] - encoding["offset"])
+    # float32 tells DN of 16 bits apart, with 7 bits to spare
+    stored = reflectance.astype(np.float32 if dtype.itemsize <= 2 and reflectance.dtype == np.float32 else np.float64)
+    stored *= encoding["quantification"]
+    stored -= encoding["offset"]
+    np.rint(stored, out=stored)
     low, high = (DN_MIN, min(DN_MAX, limits.max)) if clip else (limits.min, limits.max)
     stored = np.clip(np.where(missing, 0, stored), low, high)
     empty = DN_NODATA if nodata is None else nodata

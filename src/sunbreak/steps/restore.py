@@ -72,6 +72,8 @@ class RestoredBlock:
     """WorldCover codes, (y, x), uint8, 255 = unmapped; None when the model maps none."""
     land_cover_probability: np.ndarray | None = None
     """Probability of that class in percent, (y, x), uint8, 0 where unmapped; None when the model maps none."""
+    optical: np.ndarray | None = None
+    """What was restored, (band, y, x), for pictures of before and after; None when it is not known."""
 
 
 def restore(
@@ -287,13 +289,17 @@ def _joined(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> R
     uncertainty = np.where(np.isfinite(optical), np.float32(0), np.float32(np.nan))
     source = np.where(quality == Quality.CLEAR, Source.MEASURED, Source.NONE).astype(np.uint8)
     wanted = is_wanted(quality)
+    block = RestoredBlock(window, optical, uncertainty, quality, source, optical=optical)
     if estimator is None or not (wanted.any() or estimator.land_cover):
-        return RestoredBlock(window, optical, uncertainty, quality, source)
+        return block
     estimate = estimator.estimate(window, optical, quality)
-    restored = wanted & (estimate.source != Source.NONE)
-    reflectance = np.where(restored, estimate.mean, np.where(wanted, np.nan, optical)).astype(optical.dtype)
-    uncertainty = np.where(restored, estimate.sigma, np.where(wanted, np.float32(np.nan), uncertainty))
-    block = RestoredBlock(window, reflectance, uncertainty, quality, np.where(wanted, estimate.source, source))
+    if wanted.any():
+        reflectance = optical.copy()
+        for array, estimated in ((reflectance, estimate.mean), (uncertainty, estimate.sigma)):
+            array[:, wanted] = np.nan
+            np.copyto(array, estimated, where=wanted & (estimate.source != Source.NONE), casting="same_kind")
+        np.copyto(source, estimate.source, where=wanted)
+        block = dataclasses.replace(block, reflectance=reflectance)
     if not estimator.land_cover:
         return block
     classes, percent = map_land_cover(estimate.land_cover, estimator.land_cover, quality != Quality.NODATA)

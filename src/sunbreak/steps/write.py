@@ -150,13 +150,16 @@ class ProductWriter:
     def _write(self, block: RestoredBlock) -> None:
         top, left = block.window.top, block.window.left
         self.sources += np.bincount(block.source.ravel(), minlength=len(Source))
-        measured = encode(block.reflectance, self._encoding)
-        restored = encode(block.reflectance, self._encoding, clip=True)
         changed = block.source > Source.MEASURED
-        self._reflectance.write(np.where(changed, restored, measured), top, left)
+        stored = encode(block.reflectance, self._encoding)
+        if changed.any():
+            stored[:, changed] = encode(block.reflectance[:, changed], self._encoding, clip=True)
+        coded = np.where(np.isfinite(block.uncertainty), np.uint16(0), np.uint16(UNCERTAINTY_NODATA))
+        uncertain = (block.uncertainty > 0).any(axis=0)
+        if uncertain.any():
+            coded[:, uncertain] = _coded_sigma(block.uncertainty[:, uncertain])
+        self._reflectance.write(stored, top, left)
         self._quality.write(np.stack([block.quality, block.source]), top, left)
-        sigma = np.clip(np.rint(block.uncertainty / UNCERTAINTY_SCALE), 0, UNCERTAINTY_NODATA - 1)
-        coded = np.where(np.isfinite(block.uncertainty), sigma, UNCERTAINTY_NODATA).astype(np.uint16)
         self._uncertainty.write(coded, top, left)
         if block.land_cover is not None and block.land_cover_probability is not None:
             self._land_cover.write(np.stack([block.land_cover, block.land_cover_probability]), top, left)
@@ -236,6 +239,11 @@ class ProductWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stage.__exit__(kind, error, trace)
+
+
+def _coded_sigma(sigma: np.ndarray) -> np.ndarray:
+    steps = np.clip(np.rint(sigma / UNCERTAINTY_SCALE), 0, UNCERTAINTY_NODATA - 1)
+    return np.where(np.isfinite(sigma), steps, UNCERTAINTY_NODATA).astype(np.uint16)
 
 
 def _listed(out: Path) -> set[str]:
