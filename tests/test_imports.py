@@ -10,7 +10,7 @@ import sunbreak
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
     {"errors", "_version", "clock"},
-    {"bands", "legend", "tiles"},
+    {"bands", "legend", "morphology", "tiles"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}

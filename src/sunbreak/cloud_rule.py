@@ -15,6 +15,7 @@ from scipy import ndimage
 from sunbreak.bands import Level
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
+from sunbreak.morphology import grown, grown_square, shrunk_square
 
 NEEDED: Final = ("B02", "B03", "B04")
 NEAR_INFRARED: Final = ("B08", "B8A")
@@ -166,10 +167,10 @@ def classify(optical: np.ndarray, bands: Sequence[str], level: Level, grid: Grou
     with np.errstate(invalid="ignore", divide="ignore"):
         thin, thick = _cloud(by_name, level)
     sure = _without_specks(thin) | _without_specks(thick)
-    near = _near(sure, COMPANY_REACH / grid.pixel)  # small clouds keep company, roofs do not
+    near = grown(sure, COMPANY_REACH / grid.pixel)  # small clouds keep company, roofs do not
     thin, thick = thin & (sure | near), thick & (sure | near)
     with np.errstate(invalid="ignore"):
-        thin |= (_haze(by_name, level) > EDGE_HAZE) & _near(thin | thick, EDGE_REACH / grid.pixel)
+        thin |= (_haze(by_name, level) > EDGE_HAZE) & grown(thin | thick, EDGE_REACH / grid.pixel)
     quality = np.full(nodata.shape, Quality.CLEAR, np.uint8)
     quality[_shadow(by_name, (thin | thick, thick), nodata, grid, sun)] = Quality.SHADOW
     quality[thin] = Quality.THIN_CLOUD
@@ -219,19 +220,10 @@ def _haze(bands: dict[str, np.ndarray], level: Level) -> np.ndarray:
     return haze
 
 
-def _near(mask: np.ndarray, radius: float) -> np.ndarray:
-    reach = np.arange(-int(radius), int(radius) + 1)
-    disk = np.hypot(reach[:, np.newaxis], reach) <= radius
-    near: np.ndarray = ndimage.binary_dilation(mask, disk)
-    return near
-
-
 def _without_specks(mask: np.ndarray) -> np.ndarray:
     """Drop objects that a 3 x 3 pixel square does not fit into, and keep the shape of the others."""
-    square = np.ones((3, 3), bool)
-    core = ndimage.binary_erosion(mask, square, border_value=1)
-    out: np.ndarray = mask & ndimage.binary_dilation(core, square, iterations=2)
-    return out
+    kept: np.ndarray = mask & grown_square(shrunk_square(mask, 1), 2)
+    return kept
 
 
 def _shadow(
@@ -276,8 +268,7 @@ def _projected(cloud: np.ndarray, thick: np.ndarray, grid: GroundGrid, sun: SunG
     for step in range(1, steps + 1):
         down, right = round(south * step / steps), round(east * step / steps)
         out |= _shifted(cloud, down, right)
-    wider: np.ndarray = ndimage.binary_dilation(out, np.ones((3, 3), bool))
-    return wider
+    return grown_square(out, 1)
 
 
 def _shifted(mask: np.ndarray, down: int, right: int) -> np.ndarray:

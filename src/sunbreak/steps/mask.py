@@ -10,12 +10,12 @@ from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
-from scipy import ndimage
 
 from sunbreak import cloud_network, engine
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
+from sunbreak.morphology import grown
 from sunbreak.rasters.geotiff import failing_as
 from sunbreak.scene import window as load
 from sunbreak.steps.quality_file import QualityOf, quality_from_file
@@ -179,19 +179,9 @@ def grow(quality: np.ndarray, buffer: int) -> np.ndarray:
     """
     if buffer == 0:
         return quality
-    reach = np.arange(-buffer, buffer + 1)
-    disk = np.hypot(reach[:, np.newaxis], reach) <= buffer
-    grown = quality.copy()
+    found = quality.copy()
     for code in (Quality.SHADOW, Quality.THIN_CLOUD, Quality.THICK_CLOUD):
         kind = quality == code
         if kind.any():
-            grown[_dilated(kind, disk) & (quality == Quality.CLEAR)] = code
-    return grown
-
-
-def _dilated(mask: np.ndarray, disk: np.ndarray) -> np.ndarray:
-    if disk.shape[0] <= 11:
-        small: np.ndarray = ndimage.binary_dilation(mask, disk)
-        return small
-    far: np.ndarray = ndimage.distance_transform_edt(~mask) <= disk.shape[0] // 2
-    return far
+            found[grown(kind, buffer) & (quality == Quality.CLEAR)] = code
+    return found
