@@ -6,9 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-EPSILON = 1e-6
-"""Added to the variance that is divided by."""
-
 
 class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of every pixel.
@@ -27,20 +24,18 @@ class ChannelNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalise (n, channel, y, x)."""
-        if torch.onnx.is_in_onnx_export():
-            return self._by_convolution(features)
-        centred = features - features.mean(1, keepdim=True)
-        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + EPSILON)
+        centred = features - _mean(features)
+        scale = torch.rsqrt(_mean(centred * centred) + 1e-6)
         return centred * scale * self.weight + self.bias
 
-    def _by_convolution(self, features: Tensor) -> Tensor:
-        """The same by convolutions whose weights are whole numbers, exact in bf16 too."""
-        width = self.weight.shape[1]
-        ones = torch.ones(width, width, 1, 1)
-        # the differences from the mean, times the width
-        centred = functional.conv2d(features, width * torch.eye(width)[:, :, None, None] - ones)
-        squares = functional.conv2d(centred * centred, ones[:1]) * (1.0 / width)
-        return centred * torch.rsqrt(squares + EPSILON * width**2) * self.weight + self.bias
+
+def _mean(features: Tensor) -> Tensor:
+    """Mean over the channels, (n, 1, y, x)."""
+    if not torch.onnx.is_in_onnx_export():
+        return features.mean(1, keepdim=True)
+    # ones, and the share apart: as weights in bf16, shares would be rounded
+    channels = int(features.shape[1])
+    return functional.conv2d(features, torch.ones(1, channels, 1, 1)) * (1.0 / channels)
 
 
 def _gated(features: Tensor, *layers: nn.Conv2d) -> Tensor:
