@@ -173,11 +173,8 @@ class RasterWriter:
         # with less cache than some rows of blocks over all bands, GDAL decodes every tile once per band
         row_of_blocks = width * BLOCK * spec.count * np.dtype(spec.dtype).itemsize
         cache = int(min(max(4 * row_of_blocks, 128 << 20), 1 << 30))
-        with spent_on("overviews"), failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache, **OVERVIEWS):
-            # the COG driver makes the same by itself, in three times the time
-            with georeferencing_optional(), rasterio.open(self.path, "r+") as file:
-                if levels := _levels(file.shape):
-                    file.build_overviews(levels, Resampling[resampling.lower()])
+        with spent_on("overviews"), failing_as(self.final):
+            _add_overviews(self.path, Resampling[resampling.lower()], cache)
         with spent_on("laying out COGs"), failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache):
             rasterio_copy(
                 str(self.path), str(cog), driver="COG", compress="DEFLATE", level=1, predictor=predictor,
@@ -189,6 +186,13 @@ class RasterWriter:
                 read_to_the_end(cog)
         self.path.unlink()
         return cog
+
+
+def _add_overviews(path: Path, resampling: Resampling, cache: int) -> None:
+    """Give a GeoTIFF its overviews; the COG driver makes the same by itself, in three times the time."""
+    with rasterio.Env(GDAL_CACHEMAX=cache, **OVERVIEWS), georeferencing_optional(), rasterio.open(path, "r+") as file:
+        if levels := _levels(file.shape):
+            file.build_overviews(levels, resampling)
 
 
 def _levels(shape: tuple[int, int]) -> list[int]:
