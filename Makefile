@@ -49,8 +49,9 @@ lint: $(VENV)/all
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Files of tests run side by side, one process a core.
 test: lint
-	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m "not long"
+	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m "not long" -n auto --dist loadfile
 
 # Loads, kills and whole tiles; its dated output is committed in docs/.
 check-long: $(VENV)/all
@@ -109,7 +110,7 @@ results: $(VENV)/all
 	$(BIN)/python bench/by_region.py $(SUNBREAK_DATA) $(RUNS)/simulated-only $(RUNS)/real-only $(RUNS)/mixed $(MODELS)
 	$(BIN)/python bench/premises.py $(SUNBREAK_DATA) $(MODELS)
 	$(BIN)/sunbreak evaluate $(NETWORK) --task landcover --data simulated:seed=50000000,n=16,size=512 --parts clear cloud shadow
-	$(BIN)/python bench/budget.py $(SUNBREAK_DATA)
+	$(BIN)/sunbreak bench accuracy --data $(PAIRS),clouds=simulated,draws=2,seed=1
 	$(BIN)/python bench/choices.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/mask_agreement.py $(SUNBREAK_DATA)
 	$(BIN)/python bench/simulation.py $(SUNBREAK_DATA)

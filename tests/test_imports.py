@@ -19,6 +19,7 @@ LAYERS = [
     {"steps"},
     {"pipeline"},
     {"evaluation", "train"},
+    {"benchmark"},
     {"cli", "__init__"},
 ]
 """From the ground up: a module imports from its own layer or from those before it."""

@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak._version import __version__
 from sunbreak.cli.adapt import adapt_parser, run_adapt
+from sunbreak.cli.bench import bench_parser, run_bench
 from sunbreak.cli.classify import classify_parser, run_classify
 from sunbreak.cli.data import add_data_verbs, data_parser, run_data
 from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
@@ -38,6 +39,7 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "adapt": (adapt_parser, run_adapt),
     "transfer": (transfer_parser, run_transfer),
     "preview": (preview_parser, run_preview),
+    "bench": (bench_parser, run_bench),
     "data": (data_parser, run_data),
 }
 

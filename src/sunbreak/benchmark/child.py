@@ -1,0 +1,67 @@
+"""One measurement in a process of its own: nothing is warm, and its peak of memory is its own."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from typing import Any, Final
+
+from sunbreak.errors import SunbreakError, SunbreakWarning
+
+CASES: Final = "sunbreak.benchmark.cases"
+"""Module whose functions are measured."""
+STARTED: Final = "SUNBREAK_BENCH_STARTED"
+
+
+def measured(case: str, *, threads: int | None = None, **settings: Any) -> dict[str, Any]:
+    """Run a case in a fresh process.
+
+    Args:
+        case: Name of a function of `cases`.
+        threads: Blocks at a time; None leaves it to the package.
+        settings: Its arguments, ready for JSON.
+
+    Returns:
+        What it measured, with `seconds` from the start of the process to its end and `peak_mib` of resident memory.
+
+    Raises:
+        SunbreakError: It failed.
+    """
+    extra = {STARTED: repr(time.time())} | ({} if threads is None else {"SUNBREAK_THREADS": str(threads)})
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "sunbreak.benchmark.child", case],
+        input=json.dumps(settings), capture_output=True, text=True, env=os.environ | extra, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        told = done.stderr.strip().splitlines()
+        raise SunbreakError(f"bench {case} {settings}: failed ({told[-1] if told else f'code {done.returncode}'})")
+    return {"seconds": time.perf_counter() - start, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def since_start() -> float:
+    """Seconds since the parent started this process.
+
+    Returns:
+        Wall time.
+    """
+    return time.time() - float(os.environ[STARTED])
+
+
+def main() -> None:
+    """Run the case that the arguments name, and print what it measured."""
+    warnings.simplefilter("ignore", SunbreakWarning)
+    settings = json.load(sys.stdin)
+    function = getattr(importlib.import_module(CASES), sys.argv[1])
+    found = function(**settings)
+    print(json.dumps(found | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+if __name__ == "__main__":
+    main()
