@@ -156,6 +156,8 @@ class NetworkEstimator:
 
     def _scattered(self, planes: np.ndarray) -> np.ndarray:
         """The scene's bands among those of the model, which are 0 where the scene has none."""
+        if self._index == list(range(len(self.model.bands))):
+            return planes
         out = np.zeros((len(self.model.bands), *planes.shape[1:]), np.float32)
         out[self._index] = planes
         return out
