@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from sunbreak.data.spec import Spec
 from sunbreak.errors import GeometryError
 
 FloatArray = npt.NDArray[np.floating]
+
+WHERE: Final = frozenset({"collections"})
+"""Options that say where samples are found; what is found there has names of its own, which are hashed."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ class SampleSet:
 
         The path is not part of it: the same data under another folder have the same hash.
         """
-        return split_hash(self.spec.kind, self.spec.options, ((entry.name, entry.region) for entry in self.entries))
+        chosen = {name: value for name, value in self.spec.options.items() if name not in WHERE}
+        return split_hash(self.spec.kind, chosen, ((entry.name, entry.region) for entry in self.entries))
 
 
 def split_hash(kind: str, options: Mapping[str, Any], samples: Iterable[tuple[str, str]]) -> str:
