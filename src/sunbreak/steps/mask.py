@@ -140,7 +140,9 @@ def _told(name: str) -> dict[str, str | Path | int | None]:
 
 def _where_data(scene: xr.Dataset, given: QualityOf) -> QualityOf:
     def window_of(window: Window) -> np.ndarray:
-        has_data = np.isfinite(load(scene, "optical", window.rows, window.cols)).any(axis=0)
+        has_data = np.isfinite(np.asarray(scene["optical"][0, window.rows, window.cols].data))
+        if not has_data.all():  # mostly the first band tells
+            has_data = np.isfinite(load(scene, "optical", window.rows, window.cols)).any(axis=0)
         return np.where(has_data, given(window), np.uint8(Quality.NODATA))
 
     return window_of
