@@ -23,7 +23,9 @@ from sunbreak._version import __version__
 from sunbreak.data import open_data
 from sunbreak.data.regions import canonical
 from sunbreak.evaluation import EvaluationOptions, evaluate, evaluate_land_cover
+from sunbreak.networks import build
 from sunbreak.registry import NETWORKS
+from sunbreak.train.export import count
 from sunbreak.train.options import TrainOptions
 from sunbreak.weights import read_card
 
@@ -97,6 +99,14 @@ def told(values: list[float], reference: float) -> str:
     return f"{mean:.2f}{spread} ({mean - reference:+.2f})"
 
 
+def sized(name: str) -> list[str]:
+    """Parameters and GMACs of a network at its own size, or at one of ours."""
+    if name not in VARIANTS:
+        return [f"{NETWORKS[name].parameters / 1e6:.2f} M", f"{NETWORKS[name].gmacs:.1f}"]
+    parameters, gmacs = count(build(*VARIANTS[name]))
+    return [f"{parameters / 1e6:.2f} M", f"{gmacs:.1f}"]
+
+
 class Study:
     """What has been trained, and how it scores."""
 
@@ -130,12 +140,7 @@ class Study:
             for name in TRIVIAL
         ]
         for name in names:
-            entry = NETWORKS.get(name)
-            size = (
-                [f"{entry.parameters / 1e6:.2f} M", f"{entry.gmacs:.1f}"]
-                if self.given.plan == "full" and entry is not None
-                else [str(VARIANTS[name][1]) if name in VARIANTS else "narrow", "-"]
-            )
+            size = sized(name) if self.given.plan == "full" else ["narrow", "-"]
             rows.append(self.row([name, *size], [f"{name}-s{seed}" for seed in range(self.given.seeds)]))
         table(["model", "parameters", "GMACs", "seeds", *(column.title for column in self.columns)], rows)
 
