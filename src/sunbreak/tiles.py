@@ -82,12 +82,13 @@ class Window:
         return slice(top, top + self.height), slice(left, left + self.width)
 
 
-def blocks(shape: tuple[int, int], size: int = BLOCK) -> Iterator[Window]:
+def blocks(shape: tuple[int, int], size: int = BLOCK, width: int | None = None) -> Iterator[Window]:
     """Cut a scene into blocks, row by row, each pixel once.
 
     Args:
         shape: Height and width of the scene.
-        size: Side of a block.
+        size: Height of a block.
+        width: Its width; None for squares.
 
     Yields:
         The blocks; those at the right and bottom border are smaller.
@@ -96,10 +97,10 @@ def blocks(shape: tuple[int, int], size: int = BLOCK) -> Iterator[Window]:
         >>> [(block.height, block.width) for block in blocks((3, 5), 3)]
         [(3, 3), (3, 2)]
     """
-    height, width = shape
-    for top in range(0, height, size):
-        for left in range(0, width, size):
-            yield Window(top, left, min(size, height - top), min(size, width - left))
+    across = size if width is None else width
+    for top in range(0, shape[0], size):
+        for left in range(0, shape[1], across):
+            yield Window(top, left, min(size, shape[0] - top), min(across, shape[1] - left))
 
 
 @dataclass(frozen=True)

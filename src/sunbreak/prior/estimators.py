@@ -25,7 +25,7 @@ from sunbreak.work import THREADS
 
 HIGHEST: Final = 1.6
 """Restored reflectance is clipped to 0 and this: sun-facing snow slopes come near it."""
-CELLS_KEPT: Final = 8 * THREADS
+CELLS_KEPT: Final = 6 * THREADS
 """Cells whose unlooked estimates are remembered; about 10 MB each with 13 bands."""
 
 

@@ -45,10 +45,10 @@ NUGGET: Final = 0.5
 """Variance of the unpredictable part of the error, as a share of the predictable."""
 CHUNK: Final = 128
 """Squares whose kernel is worked out at a time: what belongs to them stays in the processor's cache."""
-CELLS_KEPT: Final = 160
-"""Cells whose squares are remembered; about 0.25 MB each with 13 bands."""
-CORRECTIONS_KEPT: Final = 64
-"""Cells whose corrections are remembered; about 0.5 MB each with 13 bands."""
+SQUARES_KEPT: Final = 10
+"""Rows of cells whose squares are kept: the patches of a row of blocks ask for ten; 0.25 MB a cell of 13 bands."""
+CORRECTIONS_KEPT: Final = 8
+"""Rows of cells whose corrections are kept: they ask for eight; 0.25 MB a cell of 13 bands."""
 
 
 class Guessed(Protocol):
@@ -87,8 +87,13 @@ class Kriging:
     """The scene, with radar and quality."""
     guess: Callable[[Window], Guessed]
     """What is corrected, cell by cell."""
-    _squares: Memory[Squares] = field(default_factory=lambda: Memory(CELLS_KEPT), init=False, repr=False)
-    _corrections: Memory[np.ndarray] = field(default_factory=lambda: Memory(CORRECTIONS_KEPT), init=False, repr=False)
+    _squares: Memory[Squares] = field(init=False, repr=False)
+    _corrections: Memory[np.ndarray] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        across = -(-self.scene.sizes["x"] // CELL)
+        object.__setattr__(self, "_squares", Memory(SQUARES_KEPT * across))
+        object.__setattr__(self, "_corrections", Memory(CORRECTIONS_KEPT * across))
 
     def predict(self, cell: Window) -> np.ndarray:
         """The correction of a cell.
@@ -109,7 +114,7 @@ class Kriging:
             found, weight, here = self._corrections(other, self._correct), _say(other, common), common.inside(cell)
             rows = positions(common.top - wide.top, common.height, found.shape[1], STEP)
             cols = positions(common.left - wide.left, common.width, found.shape[2], STEP)
-            total[:, *here] += weight * interpolated(found, rows, cols)
+            total[:, *here] += weight * interpolated(found.astype(np.float32), rows, cols)
             weights[here] += weight
         return total / weights
 
@@ -137,7 +142,7 @@ class Kriging:
         shape = len(around.error), -(-wide.height // STEP), -(-wide.width // STEP)
         known = np.flatnonzero(around.clear >= 0.5)
         if len(known) < FEWEST:
-            return np.zeros(shape, np.float32)
+            return np.zeros(shape, np.float16)
         if len(known) > POINTS:
             # the same squares whatever else is worked out
             known = np.sort(np.random.default_rng([cell.top, cell.left]).choice(known, POINTS, replace=False))
@@ -151,7 +156,8 @@ class Kriging:
         weights = linalg.cho_solve(factor, errors.T.astype(float)).astype(np.float32)
         wanted = asked.ravel()
         towards = _kernel(radar[:, wanted], place[:, wanted], radar[:, known], place[:, known])
-        out: np.ndarray = (towards @ weights).T.reshape(shape)
+        # kept for a while: half precision is far finer than what kriging knows
+        out: np.ndarray = (towards @ weights).T.reshape(shape).astype(np.float16)
         return out
 
     def _joined(self, window: Window, cells: Iterator[Window]) -> Squares:

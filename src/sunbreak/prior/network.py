@@ -21,9 +21,9 @@ from sunbreak.scene import window as load
 from sunbreak.tiles import PatchGrid, Window, padded
 from sunbreak.work import THREADS
 
-CELLS_KEPT: Final = 12 * THREADS
+CELLS_KEPT: Final = 8 * THREADS
 """Cells of the prior that patches share; about 7 MB each with 13 bands."""
-PATCHES_KEPT: Final = 6 * THREADS
+PATCHES_KEPT: Final = 10 * THREADS
 """Patches that a block shares with the next one; about 10 MB each with 13 bands and land cover."""
 
 

@@ -267,15 +267,17 @@ def restore_blocks(
     Args:
         scene: A scene with quality.
         estimator: From `fit_estimator`.
-        block: Side of a block in pixels, a multiple of `regression.CELL`.
+        block: Side in pixels of a square of as many pixels as a block has, a multiple of `regression.CELL`.
         progress: Show a progress bar on a terminal.
 
     Yields:
         The blocks of the product, in the order of `tiles.blocks`.
     """
     shape = (scene.sizes["y"], scene.sizes["x"])
+    # patches across a block's side are shared with the next block, those across its foot run twice: so blocks are tall
+    tall = blocks(shape, 2 * block, max(block // 2 // CELL, 1) * CELL)
     with Bar(shape, "restoring", shown=progress) as bar:
-        yield from side_by_side(partial(_restore_block, scene, estimator), blocks(shape, block), bar)
+        yield from side_by_side(partial(_restore_block, scene, estimator), tall, bar)
 
 
 def _restore_block(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> RestoredBlock:
