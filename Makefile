@@ -19,7 +19,7 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/all: $(VENV)/core
-	$(INSTALL) -c constraints.txt -e ".[dev,onnx,train,data]"
+	$(INSTALL) -c constraints.txt -e ".[dev,onnx,train,data,view,docs]"
 	touch $@
 
 # The main job, without torch: simulate a scene, restore it, score it against its truth; then a real scene, if there is one.

@@ -10,14 +10,14 @@ import sunbreak
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
     {"errors", "_version"},
-    {"bands", "legend", "tiles"},
+    {"bands", "legend", "combinations", "tiles"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}
     | {"networks", "classifiers", "sidecar"},
     {"prior", "preview", "data", "baselines"},
     {"steps"},
-    {"pipeline"},
+    {"pipeline", "view"},
     {"evaluation", "train"},
     {"cli", "__init__"},
 ]

@@ -23,6 +23,7 @@ from sunbreak.cli.restore import restore_parser, run_restore
 from sunbreak.cli.simulate import run_simulate, simulate_parser
 from sunbreak.cli.train import run_train, train_parser
 from sunbreak.cli.transfer import run_transfer, transfer_parser
+from sunbreak.cli.view import run_view, view_parser
 from sunbreak.errors import SunbreakError
 from sunbreak.terminal import only_our_errors, show_warning
 
@@ -38,6 +39,7 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "adapt": (adapt_parser, run_adapt),
     "transfer": (transfer_parser, run_transfer),
     "preview": (preview_parser, run_preview),
+    "view": (view_parser, run_view),
     "data": (data_parser, run_data),
 }
 
