@@ -17,7 +17,7 @@ import rasterio
 from affine import Affine
 from rasterio.vrt import WarpedVRT
 
-from sunbreak.rasters.pixelmap import WORLD, Grid
+from sunbreak.rasters.pixelmap import WORLD, Grid, apply
 from sunbreak.rasters.raster import RasterFile
 from sunbreak.steps.align import grid_of
 
@@ -61,8 +61,7 @@ def bounds(grid: Grid) -> tuple[float, float, float, float]:
     share = np.linspace(0, 1, BORDER)
     cols = np.concatenate([share * width, share * width, 0 * share, 0 * share + width])
     rows = np.concatenate([0 * share, 0 * share + height, share * height, share * height])
-    affine = grid.affine
-    xs, ys = affine.a * cols + affine.b * rows + affine.c, affine.d * cols + affine.e * rows + affine.f
+    xs, ys = apply(grid.affine, cols, rows)
     lon, lat = pyproj.Transformer.from_crs(grid.crs, WORLD.crs, always_xy=True).transform(xs, ys)
     if np.ptp(lon) > 180:
         lon = np.where(lon < 0, lon + 360, lon)
@@ -80,8 +79,8 @@ def native_zoom(grid: Grid) -> float:
         The zoom, not rounded.
     """
     height, width = grid.shape
-    corners = [(width / 2, height / 2), (width / 2 + 1, height / 2), (width / 2, height / 2 + 1)]
-    xs, ys = zip(*(grid.affine * corner for corner in corners), strict=True)
+    cols, rows = np.array([0.5, 1.5, 0.5]) + width // 2, np.array([0.5, 0.5, 1.5]) + height // 2
+    xs, ys = apply(grid.affine, cols, rows)
     x, y = pyproj.Transformer.from_crs(grid.crs, MERCATOR, always_xy=True).transform(xs, ys)
     sides = [math.hypot(x[k] - x[0], y[k] - y[0]) for k in (1, 2)]
     return math.log2(WIDTH / 512 / min(sides))
@@ -101,7 +100,7 @@ def pixel_at(grid: Grid, lon: float, lat: float) -> tuple[int, int] | None:
     x, y = pyproj.Transformer.from_crs(WORLD.crs, grid.crs, always_xy=True).transform(lon, lat)
     if not (math.isfinite(x) and math.isfinite(y)):
         return None
-    col, row = ~grid.affine * (x, y)
+    col, row = (float(value) for value in apply(~grid.affine, np.float64(x), np.float64(y)))
     inside = 0 <= row < grid.shape[0] and 0 <= col < grid.shape[1]
     return (math.floor(row), math.floor(col)) if inside else None
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 import numpy as np
 import rasterio
+from affine import Affine
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+from rasterio.transform import array_bounds
 from rio_tiler.reader import part
 
 from sunbreak.errors import RasterError
+from sunbreak.rasters.pixelmap import compose
 from sunbreak.rasters.raster import GDAL_OPTIONS, RasterFile
 from sunbreak.steps.align import grid_of
 from sunbreak.view.place import WIDTH, bounds, native_zoom, on_the_map, placed
@@ -20,6 +27,12 @@ SIDE: Final = 512
 """Pixels a side of every tile."""
 HIGHEST_ZOOM: Final = 22
 """Beyond, a tile is smaller than a pixel of Sentinel-2."""
+COARSE: Final = 1400
+"""Longest side in pixels of the copies of files without overviews, an eighth of a tile of Sentinel-2."""
+COPIES: Final = 12
+"""Such copies kept, of at most 24 MB each."""
+NEAR: Final = 2.5
+"""Zoom levels from the native one within which files without overviews are read themselves."""
 Method = Literal["nearest", "bilinear"]
 Tile = tuple[int, int, int]
 """Zoom, column and row."""
@@ -47,20 +60,49 @@ def read_tile(
     if not touches(tile, bounds(grid)):
         return None
     zoom, column, row = tile
-    side = WIDTH / 2**zoom
-    left, top = column * side - WIDTH / 2, WIDTH / 2 - row * side
+    pixel = WIDTH / 2**zoom / SIDE
+    corner = Affine(pixel, 0, column * SIDE * pixel - WIDTH / 2, 0, -pixel, WIDTH / 2 - row * SIDE * pixel)
     # closer than its own pixels, a raster shows them as they are: sharp squares
     method: Method = "nearest" if classes or zoom > native_zoom(grid) else "bilinear"
     try:
-        with rasterio.Env(**GDAL_OPTIONS), on_the_map(file) as dataset:
+        with rasterio.Env(**GDAL_OPTIONS), _source(file, tuple(indexes), native_zoom(grid) - zoom) as (dataset, bands):
             image = part(
-                dataset, (left, top - side, left + side, top), SIDE, SIDE,
-                dst_crs=rasterio.crs.CRS.from_epsg(3857), indexes=tuple(indexes),
+                dataset, array_bounds(SIDE, SIDE, corner), SIDE, SIDE, dst_crs=CRS.from_epsg(3857), indexes=bands,
+                # left alone, rio-tiler warps at full resolution: at zoom 0, the whole world in pixels of 10 m
+                vrt_options={"transform": corner, "width": SIDE, "height": SIDE},
                 resampling_method=method, reproject_method=method,
             )  # fmt: skip
     except (RasterioError, rasterio._err.CPLE_BaseError) as error:
         raise RasterError(f"{file.path}: cannot be read; the file is damaged, write it again") from error
     return np.asarray(image.array.data), image.mask > 0
+
+
+@contextmanager
+def _source(file: RasterFile, indexes: tuple[int, ...], levels: float) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Lend a dataset to warp from, and its bands; seen from afar, a small copy of files that have no overviews."""
+    with on_the_map(file) as dataset:
+        large = max(file.shape) > COARSE and not dataset.overviews(1)
+        if not (large and levels > NEAR):
+            yield dataset, indexes
+            return
+    with MemoryFile(_coarse(file, indexes)) as memory, memory.open() as copy:
+        yield copy, tuple(range(1, len(indexes) + 1))
+
+
+@lru_cache(maxsize=COPIES)
+def _coarse(file: RasterFile, indexes: tuple[int, ...]) -> bytes:
+    """A GeoTIFF of some bands of a file, thinned; remembered, as the whole file is read for it."""
+    with on_the_map(file) as dataset:
+        factor = max(dataset.shape) / COARSE
+        height, width = (max(1, round(side / factor)) for side in dataset.shape)
+        values = dataset.read(indexes, out_shape=(len(indexes), height, width))
+        scaled = compose(dataset.transform, Affine.scale(dataset.width / width, dataset.height / height))
+        profile = {"count": len(indexes), "height": height, "width": width, "dtype": values.dtype, "crs": dataset.crs}
+        with MemoryFile() as memory:
+            with memory.open(driver="GTiff", transform=scaled, nodata=dataset.nodata, **profile) as copy:
+                copy.write(values)
+            content: bytes = memory.read()
+    return content
 
 
 def touches(tile: Tile, area: tuple[float, float, float, float]) -> bool:
