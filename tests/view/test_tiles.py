@@ -133,7 +133,7 @@ def test_seen_from_afar_a_large_input_without_overviews_is_in_its_place_too(tmp_
     dn[0, :300] = 3000
     path = write_raster(tmp_path / "large.tif", dn, crs="EPSG:32633", nodata=0)
     file = RasterFile(path)
-    west, south, east, north = bounds(placed(grid_of(file)))
+    west, south, _, north = bounds(placed(grid_of(file)))
     zoom = 9
     column = int((west + 180) / 360 * 2**zoom)
     row = int((1 - math.asinh(math.tan(math.radians(north))) / math.pi) / 2 * 2**zoom)

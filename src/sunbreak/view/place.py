@@ -100,7 +100,7 @@ def pixel_at(grid: Grid, lon: float, lat: float) -> tuple[int, int] | None:
     x, y = pyproj.Transformer.from_crs(WORLD.crs, grid.crs, always_xy=True).transform(lon, lat)
     if not (math.isfinite(x) and math.isfinite(y)):
         return None
-    col, row = (float(value) for value in apply(~grid.affine, np.float64(x), np.float64(y)))
+    (col,), (row,) = (values.tolist() for values in apply(~grid.affine, np.array([x]), np.array([y])))
     inside = 0 <= row < grid.shape[0] and 0 <= col < grid.shape[1]
     return (math.floor(row), math.floor(col)) if inside else None
 

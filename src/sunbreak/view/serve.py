@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import Final
@@ -40,7 +41,8 @@ def serve(catalog: Catalog, *, host: str, port: int) -> None:
     )  # fmt: skip
     shown = f"[{host}]" if ":" in host else host
     print(f"http://{shown}:{listening.getsockname()[1]}/ shows {_counted(catalog)}; Ctrl+C stops it", flush=True)
-    with listening, rasterio.Env(GDAL_CACHEMAX=CACHE):
+    # the way to stop it is no failure
+    with listening, rasterio.Env(GDAL_CACHEMAX=CACHE), contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
 
 

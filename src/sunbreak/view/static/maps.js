@@ -7,15 +7,20 @@ const GROUND = { version: 8, sources: {}, layers: [{ id: "ground", type: "backgr
 const TILE = window.devicePixelRatio > 1.25 ? 256 : 512;
 const DEEPER = 3;
 
-export function makeMaps() {
+/** @param busy is told whether tiles are on their way */
+export function makeMaps(busy) {
   const left = makeMap("left", "Left picture");
   const right = makeMap("right", "Right picture");
   follow(left, right);
   follow(right, left);
-  left.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
-  right.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
-  const scale = new maplibregl.ScaleControl({ maxWidth: 120 });
-  right.addControl(scale, "bottom-right");
+  const waiting = new Set();
+  for (const map of [left, right]) {
+    map.on("dataloading", () => { waiting.add(map); busy(true); });
+    map.on("idle", () => { waiting.delete(map); busy(waiting.size > 0); });
+  }
+  // on either map the swipe would cut them off
+  const controls = [new maplibregl.ScaleControl({ maxWidth: 120 }), new maplibregl.NavigationControl({ showCompass: false })];
+  document.getElementById("controls").append(...controls.map((control) => control.onAdd(left)));
   return { left, right, markers: new Map() };
 }
 
@@ -23,7 +28,6 @@ function makeMap(container, label) {
   const map = new maplibregl.Map({
     container, style: GROUND, attributionControl: false, dragRotate: false, pitchWithRotate: false, maxPitch: 0,
     renderWorldCopies: false, fadeDuration: 0, maxZoom: 20, center: [0, 0], zoom: 1,
-    canvasContextAttributes: { preserveDrawingBuffer: true },
     locale: { "Map.Title": label },
   });
   map.touchZoomRotate.disableRotation();
@@ -43,7 +47,7 @@ export const ready = (map) => (map.isStyleLoaded() ? Promise.resolve() : new Pro
 
 /**
  * Show tiles on a map.
- * @param layers addresses of tiles, from below to above, with the opacity of each
+ * @param layers addresses of tiles, from below to above, with the opacity of each and whether its colours must not blend
  */
 export function show(map, scene, layers) {
   const wanted = layers.map(({ url }) => `${scene.id} ${url}`);
@@ -52,7 +56,7 @@ export function show(map, scene, layers) {
     map.removeLayer(id);
     map.removeSource(id);
   }
-  layers.forEach(({ url, opacity }, index) => {
+  layers.forEach(({ url, opacity, sharp }, index) => {
     const id = wanted[index];
     if (!map.getSource(id)) {
       map.addSource(id, {
@@ -61,7 +65,7 @@ export function show(map, scene, layers) {
       });
       map.addLayer({
         id, type: "raster", source: id,
-        paint: { "raster-fade-duration": 0, "raster-resampling": "linear" },
+        paint: { "raster-fade-duration": 0, "raster-resampling": sharp ? "nearest" : "linear" },
       });
     }
     map.setPaintProperty(id, "raster-opacity", opacity);

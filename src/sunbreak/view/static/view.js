@@ -9,7 +9,7 @@ import { makeSwipe } from "./swipe.js";
 const ROUND = 1e6;
 const view = { left: "cloudy", right: "restored", opacity: 85, swipe: 50, stretch: null, at: null, pixel: null, ...readLink() };
 const known = new Map();
-const maps = makeMaps();
+const maps = makeMaps((busy) => { document.body.dataset.busy = busy; });
 const putSwipe = makeSwipe($("swipe"), $("right"), (percent) => remember({ swipe: Math.round(10 * percent) / 10 }));
 let scenes = [], scene = null, asked = 0;
 
@@ -39,7 +39,8 @@ function addresses(layer) {
 function stack(layer, side) {
   if (PHOTOS.includes(layer)) return [{ url: addresses(layer), opacity: 1 }];
   const below = side === "left" && scene.layers.includes("cloudy") ? "cloudy" : "restored";
-  return [{ url: addresses(below), opacity: 1 }, { url: addresses(layer), opacity: view.opacity / 100 }];
+  const sharp = scene.combinations[view.bands].legends[layer].classes !== undefined;
+  return [{ url: addresses(below), opacity: 1 }, { url: addresses(layer), opacity: view.opacity / 100, sharp }];
 }
 
 /** Change the view and draw it. */
@@ -123,7 +124,7 @@ function connect() {
   }
   maps.left.on("moveend", () => {
     const { lng, lat } = maps.left.getCenter();
-    remember({ at: [lng.toFixed(6), lat.toFixed(6), maps.left.getZoom().toFixed(2)] });
+    remember({ at: [lng.toFixed(7), lat.toFixed(7), maps.left.getZoom().toFixed(4)] });
   });
   $("bands").onchange = (event) => change({ bands: event.target.value });
   $("automatic").onchange = (event) => (event.target.checked ? change({ stretch: null }) : stretchGiven());
