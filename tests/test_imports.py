@@ -19,6 +19,7 @@ LAYERS = [
     {"steps"},
     {"pipeline", "view"},
     {"evaluation", "train"},
+    {"report"},
     {"cli", "__init__"},
 ]
 """From the ground up: a module imports from its own layer or from those before it."""

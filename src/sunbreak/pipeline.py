@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,7 @@ def process(
         SunbreakError: With one line that says what was wrong, in which file, and what to do.
     """
     options = restore_options or RestoreOptions()
+    moments = {"": time.monotonic()}
     scene = read(optical, radar, options=read_options)
     others = [read_reference(one.optical, scene, radar=one.radar, options=read_options) for one in references]
     scene = scene.assign_attrs(reference_attrs(others))
@@ -65,6 +67,7 @@ def process(
     with rasterio.Env(GDAL_CACHEMAX=CACHE), writer:
         scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
         scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
+        moments["read and mask"] = time.monotonic()
         with adapting(
             scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
             folder=writer.scratch, progress=progress,
@@ -72,8 +75,16 @@ def process(
             estimator, found = fit_estimator(
                 scene, network, everywhere=options.everywhere, block=options.block, progress=progress
             )
+            moments["fit"] = time.monotonic()
             for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
                 writer.write(block)
-            told = facts(estimator, found, writer.sources) | adapted
+            moments["restore"] = time.monotonic()
+            told = facts(estimator, found, writer.sources) | adapted | {"seconds": _between(moments)}
         del estimator  # with the patches it remembers; laying out the files needs the memory
         return writer.publish(scene.attrs | told, preview.scene_colours(scene))
+
+
+def _between(moments: Mapping[str, float]) -> dict[str, float]:
+    """Seconds from each moment to the next, by the name of the later one."""
+    times = list(moments.values())
+    return {name: round(end - start, 2) for name, start, end in zip(list(moments)[1:], times, times[1:], strict=False)}

@@ -19,6 +19,7 @@ from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
 from sunbreak.cli.models import models_parser, run_models
 from sunbreak.cli.parsers import Help
 from sunbreak.cli.preview import preview_parser, run_preview
+from sunbreak.cli.report import report_parser, run_report
 from sunbreak.cli.restore import restore_parser, run_restore
 from sunbreak.cli.simulate import run_simulate, simulate_parser
 from sunbreak.cli.train import run_train, train_parser
@@ -39,6 +40,7 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "adapt": (adapt_parser, run_adapt),
     "transfer": (transfer_parser, run_transfer),
     "preview": (preview_parser, run_preview),
+    "report": (report_parser, run_report),
     "view": (view_parser, run_view),
     "data": (data_parser, run_data),
 }

@@ -13,7 +13,7 @@ from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.geotiff import failing_as
 from sunbreak.scene import window as load
 from sunbreak.steps.read import read
-from sunbreak.steps.read_product import read_product
+from sunbreak.steps.read_product import indexes_of, read_product
 
 
 def preview(folder: Path, out: Path | None = None) -> Path:
@@ -52,8 +52,7 @@ def _product(folder: Path) -> np.ndarray:
     # a product of part of an image has no cloudy picture of the same size
     if cloudy is not None and cloudy.file.shape == product.grid.shape:
         shown = [bands[position] for position in drawing.colour_bands(bands)]
-        indexes = [cloudy.encoding["indexes"][cloudy.bands.index(name)] for name in shown]
-        colours = decode(drawing.thinned(cloudy.file.path, indexes), cloudy.encoding)
+        colours = decode(drawing.thinned(cloudy.file.path, indexes_of(cloudy, shown)), cloudy.encoding)
     return drawing.render_product(folder, bands, product.reflectance.encoding, colours)
 
 

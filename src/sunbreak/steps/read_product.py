@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -87,6 +88,19 @@ def read_product(folder: Path) -> Product:
         optical=_optical(_input(folder, item, "optical"), reflectance),
         radar=_radar(_input(folder, item, "radar"), reflectance),
     )
+
+
+def indexes_of(image: OpticalImage, bands: Sequence[str]) -> list[int]:
+    """Positions of bands in the file of an image.
+
+    Args:
+        image: The image.
+        bands: Names of some of its bands.
+
+    Returns:
+        Positions, counted from 1.
+    """
+    return [image.encoding["indexes"][image.bands.index(name)] for name in bands]
 
 
 def read_item(path: Path) -> dict[str, Any]:

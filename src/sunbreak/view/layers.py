@@ -14,9 +14,8 @@ from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry
 from sunbreak.radiometry.backscatter import decode_backscatter
 from sunbreak.radiometry.dn import decode
-from sunbreak.radiometry.optical import OpticalImage
 from sunbreak.rasters.raster import RasterFile
-from sunbreak.steps.read_product import Product
+from sunbreak.steps.read_product import Product, indexes_of
 from sunbreak.view.tiles import Tile, read_tile
 
 Layer = Literal["cloudy", "restored", "radar", "quality", "source", "uncertainty", "land-cover"]
@@ -112,19 +111,6 @@ def three_planes(reflectance: np.ndarray) -> np.ndarray:
         (3, y, x).
     """
     return reflectance if len(reflectance) == 3 else np.repeat(reflectance[:1], 3, axis=0)
-
-
-def indexes_of(image: OpticalImage, bands: tuple[str, ...]) -> list[int]:
-    """Positions of bands in the file of an image.
-
-    Args:
-        image: The image.
-        bands: Names of some of its bands.
-
-    Returns:
-        Positions, counted from 1.
-    """
-    return [image.encoding["indexes"][image.bands.index(name)] for name in bands]
 
 
 def _radar(product: Product, tile: Tile) -> Drawn | None:

@@ -15,8 +15,7 @@ from sunbreak.radiometry.dn import decode
 from sunbreak.radiometry.optical import OpticalImage
 from sunbreak.rasters.raster import RasterFile
 from sunbreak.steps.align import grid_of
-from sunbreak.steps.read_product import Product
-from sunbreak.view.layers import indexes_of
+from sunbreak.steps.read_product import Product, indexes_of
 from sunbreak.view.place import pixel_at, placed
 
 DIGITS: Final = 6
