@@ -50,7 +50,7 @@ def chromium():
 class Visit:
     """A page of the viewer, with all that it asked for and complained of."""
 
-    def __init__(self, browser, address, *, width=900, height=600, **options):
+    def __init__(self, browser, address, *, width=800, height=500, **options):
         self.page = browser.new_page(viewport={"width": width, "height": height}, **options)
         self.page.set_default_timeout(60_000)
         self.requests, self.complaints = [], []

@@ -16,13 +16,13 @@ from sunbreak.steps.read_product import read_product
 
 
 @pytest.fixture(scope="module")
-def mapped(tmp_path_factory):
-    return make_product(tmp_path_factory.mktemp("report"), "mapped", network=True)
+def written(mapped, tmp_path_factory):
+    return write_page(mapped[1], tmp_path_factory.mktemp("report") / "report.html")
 
 
 @pytest.fixture(scope="module")
-def html(mapped):
-    return write_page(mapped[1], mapped[1].parent / "report.html").read_text()
+def html(written):
+    return written.read_text()
 
 
 def bands(path):
@@ -100,13 +100,13 @@ def test_what_is_neither_is_refused(tmp_path, mapped, capsys):
     assert "-o/--out" in capsys.readouterr().err
 
 
-def test_a_browser_shows_it_without_a_request(html, mapped):
+def test_a_browser_shows_it_without_a_request(written):
     with chromium() as browser:
         page = browser.new_page()
         asked, complaints = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda said: complaints.append(said.text))
-        page.goto((mapped[1].parent / "report.html").as_uri())
+        page.goto(written.as_uri())
         assert page.evaluate("[...document.images].every(one => one.naturalWidth > 100)")
         assert [one for one in asked if not one.startswith("data:")] == [page.url]
         assert complaints == []

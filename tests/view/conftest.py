@@ -9,12 +9,6 @@ from sunbreak.view.catalog import find
 
 
 @pytest.fixture(scope="package")
-def mapped(tmp_path_factory):
-    """Folder of the scene and folder of the product, all layers."""
-    return make_product(tmp_path_factory.mktemp("mapped"), "mapped", network=True)
-
-
-@pytest.fixture(scope="package")
 def bare(tmp_path_factory):
     return make_product(tmp_path_factory.mktemp("bare"), "bare", bare=True)
 
