@@ -140,12 +140,14 @@ def test_a_link_reproduces_the_view(visit, browser):
     page.select_option("#bands", "false-colour")
     page.locator("#opacity").fill("60")
     visit.swipe_to(0.55)
+    before = visit.picture()
     page.locator(".maplibregl-ctrl-zoom-in").click()
     page.wait_for_timeout(800)
     visit.settle()
     other = Visit(browser, page.url)
-    # the sixth decimal of the place moves the edges of classes by a hair
-    assert differ(visit.picture(), other.picture()) < 0.01
+    # the last decimal of the place moves the edges of classes by a hair; another zoom moves everything
+    assert differ(visit.picture(), other.picture()) < 0.03
+    assert differ(before, other.picture()) > 0.1
     for control in ("#left-layer", "#right-layer", "#bands", "#opacity", "#low", "#high"):
         assert other.page.locator(control).input_value() == page.locator(control).input_value()
     other.page.close()

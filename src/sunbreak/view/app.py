@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import Annotated, Any, Final
 
 import anyio.to_thread
-import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
 
 from sunbreak._version import __version__
@@ -17,7 +16,7 @@ from sunbreak.errors import SunbreakError
 from sunbreak.steps.read_product import Product
 from sunbreak.view.catalog import Catalog, Entry
 from sunbreak.view.guard import Guard
-from sunbreak.view.layers import Layer, draw, layers_of
+from sunbreak.view.layers import Layer, layers_of
 from sunbreak.view.legends import legend_of
 from sunbreak.view.pixel import look_up
 from sunbreak.view.place import bounds, native_zoom, placed
@@ -185,9 +184,9 @@ def tile(
     product = catalog.product(entry.id)
     if layer not in layers_of(product):
         raise HTTPException(404, "no such layer here")
-    name, combination = _combination(product, bands)
-    stretch = catalog.stretch(entry.id, name) if low is None else np.array([(low, high)] * 3)
-    picture = draw(product, layer, combination, stretch, (zoom, column, row))
+    name, _ = _combination(product, bands)
+    stretch = None if low is None or high is None else (low, high)
+    picture = catalog.tile(entry.id, layer, name, stretch, (zoom, column, row))
     return Response(picture, media_type="image/png", headers={"Cache-Control": KEPT})
 
 

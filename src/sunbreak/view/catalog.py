@@ -15,8 +15,11 @@ from sunbreak.combinations import combinations_of
 from sunbreak.errors import OptionError, RasterError
 from sunbreak.rasters.raster import check_path
 from sunbreak.steps.read_product import Product, read_item, read_product
-from sunbreak.view.layers import automatic_stretch
+from sunbreak.view.layers import Layer, automatic_stretch, draw
+from sunbreak.view.tiles import Tile
 
+TILES: Final = 256
+"""Tiles that are remembered, of at most about 400 kB each."""
 ITEM: Final = "item.json"
 INDEXES: Final = ("collection.json", "catalog.json")
 """Names under which a folder says that it holds many products."""
@@ -64,6 +67,8 @@ class Catalog:
         """Opens a product by id; those used last stay open."""
         self.stretch = lru_cache(maxsize=STRETCHES)(self._stretch)
         """Fits the stretch of a product, by id, to a band combination, by name."""
+        self.tile = lru_cache(maxsize=TILES)(self._tile)
+        """Draws a tile; those asked for last are remembered, as many people look at one place, and one at it again."""
 
     def _open(self, key: str) -> Product:
         return read_product(self.entries[key].folder)
@@ -71,6 +76,11 @@ class Catalog:
     def _stretch(self, key: str, combination: str) -> np.ndarray:
         product = self.product(key)
         return automatic_stretch(product, combinations_of(product.bands)[combination])
+
+    def _tile(self, key: str, layer: Layer, combination: str, stretch: tuple[float, float] | None, at: Tile) -> bytes:
+        product = self.product(key)
+        shown = self.stretch(key, combination) if stretch is None else np.array([stretch] * 3)
+        return draw(product, layer, combinations_of(product.bands)[combination], shown, at)
 
 
 def find(paths: Sequence[str | Path]) -> Catalog:

@@ -31,8 +31,6 @@ COARSE: Final = 1400
 """Longest side in pixels of the copies of files without overviews, an eighth of a tile of Sentinel-2."""
 COPIES: Final = 12
 """Such copies kept, of at most 24 MB each."""
-NEAR: Final = 2.5
-"""Zoom levels from the native one within which files without overviews are read themselves."""
 Method = Literal["nearest", "bilinear"]
 Tile = tuple[int, int, int]
 """Zoom, column and row."""
@@ -79,10 +77,13 @@ def read_tile(
 
 @contextmanager
 def _source(file: RasterFile, indexes: tuple[int, ...], levels: float) -> Iterator[tuple[Any, tuple[int, ...]]]:
-    """Lend a dataset to warp from, and its bands; seen from afar, a small copy of files that have no overviews."""
+    """Lend a dataset to warp from, and its bands.
+
+    Of files without overviews, which may hold many bands in one block, a small copy serves all views from afar.
+    """
     with on_the_map(file) as dataset:
-        large = max(file.shape) > COARSE and not dataset.overviews(1)
-        if not (large and levels > NEAR):
+        enough = levels > math.log2(max(1.0, max(file.shape) / COARSE))
+        if dataset.overviews(1) or levels <= 0 or not enough:
             yield dataset, indexes
             return
     with MemoryFile(_coarse(file, indexes)) as memory, memory.open() as copy:
@@ -93,7 +94,7 @@ def _source(file: RasterFile, indexes: tuple[int, ...], levels: float) -> Iterat
 def _coarse(file: RasterFile, indexes: tuple[int, ...]) -> bytes:
     """A GeoTIFF of some bands of a file, thinned; remembered, as the whole file is read for it."""
     with on_the_map(file) as dataset:
-        factor = max(dataset.shape) / COARSE
+        factor = max(1.0, max(dataset.shape) / COARSE)
         height, width = (max(1, round(side / factor)) for side in dataset.shape)
         values = dataset.read(indexes, out_shape=(len(indexes), height, width))
         scaled = compose(dataset.transform, Affine.scale(dataset.width / width, dataset.height / height))
