@@ -93,3 +93,20 @@ def test_fifty_clients_pan_for_a_minute(tmp_path, capsys):
     assert all(ok for _, _, ok in found)
     assert len(found) > 10 * CLIENTS
     assert memory[-1] < 1.15 * memory[0] + 20
+
+
+def test_without_a_product_a_scene_is_made_and_shown_and_nothing_is_left(tmp_path):
+    server = subprocess.Popen(
+        [sys.executable, "-m", "sunbreak.cli", "view", "--port", "0"],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    try:
+        address = next(line for line in server.stdout if line.startswith("http")).split()[0]
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+        connection.request("GET", "/api/scenes/simulated")
+        layers = json.loads(connection.getresponse().read())["layers"]
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=30) == 0
+    assert layers == ["cloudy", "restored", "radar", "quality", "source", "uncertainty", "land-cover"]
+    assert list(tmp_path.iterdir()) == []

@@ -18,6 +18,7 @@ CACHE: Final = 128 << 20
 """Bytes of decoded blocks that GDAL keeps."""
 WAITING: Final = 200
 """Requests at once beyond which the server says that it is busy; a page waits for about a dozen."""
+HIGHEST_PORT: Final = 65_535
 PATIENCE: Final = 3
 """Seconds that open requests get when the server is stopped."""
 
@@ -52,6 +53,8 @@ def _counted(catalog: Catalog) -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= HIGHEST_PORT:  # getaddrinfo would take the remainder
+        raise OptionError(f"--port {port}: expected 0 to {HIGHEST_PORT}")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, proto)
