@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo demo-transfer test lint check-long study study-smoke transfer-study ablations results weights clean
+.PHONY: demo demo-transfer docs test lint check-long study study-smoke transfer-study ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,7 +19,7 @@ $(VENV)/core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/all: $(VENV)/core
-	$(INSTALL) -c constraints.txt -e ".[dev,onnx,train,data]"
+	$(INSTALL) -c constraints.txt -e ".[dev,onnx,train,data,view,docs]"
 	touch $@
 
 # The main job, without torch: simulate a scene, restore it, score it against its truth; then a real scene, if there is one.
@@ -43,6 +43,10 @@ demo-transfer: $(VENV)/all
 	$(BIN)/sunbreak simulate -o $(DEMO)/scene --size 1024 --seed 7 --overwrite
 	$(BIN)/sunbreak classify $(DEMO)/scene/optical.tif --radar $(DEMO)/scene/radar.tif --model $(TRANSFER)/cloud-aware -o $(TRANSFER)/map --overwrite
 	@echo "Look at $(TRANSFER)/map/preview.png."
+
+# The documentation as a site, build/docs/site; warnings are errors. The pages themselves read well where they are.
+docs: $(VENV)/all
+	$(BIN)/python docs/site.py
 
 lint: $(VENV)/all
 	$(BIN)/ruff check .

@@ -82,3 +82,11 @@ def collection():
     if not (folder / "manifest.csv").is_file():
         pytest.skip("the real-data collection is not here (set SUNBREAK_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def mapped(tmp_path_factory):
+    """Folder of a simulated scene and folder of its product, restored by the default network, with land cover."""
+    from products import make_product
+
+    return make_product(tmp_path_factory.mktemp("mapped"), "mapped", network=True)

@@ -10,16 +10,16 @@ import sunbreak
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
     {"errors", "_version", "clock"},
-    {"bands", "legend", "morphology", "tiles"},
+    {"bands", "legend", "combinations", "morphology", "tiles"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}
     | {"networks", "classifiers", "sidecar"},
     {"prior", "preview", "data", "baselines"},
     {"steps"},
-    {"pipeline"},
+    {"pipeline", "view"},
     {"evaluation", "train"},
-    {"benchmark"},
+    {"benchmark", "report"},
     {"cli", "__init__"},
 ]
 """From the ground up: a module imports from its own layer or from those before it."""

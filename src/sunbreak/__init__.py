@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sunbreak.steps.read_reference import read_reference
     from sunbreak.steps.reference import with_references
     from sunbreak.steps.restore import restore
+    from sunbreak.steps.show import show
     from sunbreak.steps.write import write
 
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "with_references": "steps.reference",
     "restore": "steps.restore",
     "classify": "steps.classify",
+    "show": "steps.show",
     "write": "steps.write",
     "process": "pipeline",
     "evaluate": "evaluation",
@@ -59,6 +61,7 @@ __all__ = [
     "read",
     "read_reference",
     "restore",
+    "show",
     "with_references",
     "write",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +59,7 @@ def process(
         SunbreakError: With one line that says what was wrong, in which file, and what to do.
     """
     options = restore_options or RestoreOptions()
+    moments = {"": time.monotonic()}
     with contextlib.ExitStack() as stack:
         # GDAL would take a twentieth of the machine's memory for its cache
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
@@ -72,6 +74,7 @@ def process(
             scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
         with spent_on("references"):
             scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
+        moments["read and mask"] = time.monotonic()
         with adapting(
             scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
             folder=writer.scratch, progress=progress,
@@ -80,13 +83,21 @@ def process(
                 estimator, found = fit_estimator(
                     scene, network, everywhere=options.everywhere, block=options.block, progress=progress
                 )
+            moments["fit"] = time.monotonic()
             with spent_on("restore"):
                 sketch = preview.Sketch((scene.sizes["y"], scene.sizes["x"]), list(map(str, scene["band"].values)))
                 for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
                     writer.write(block)
                     if block.optical is not None:
                         sketch.add(block.window, block.optical)
-            told = facts(estimator, found, writer.sources) | adapted
+            moments["restore"] = time.monotonic()
+            told = facts(estimator, found, writer.sources) | adapted | {"seconds": _between(moments)}
         del estimator  # with the patches it remembers; laying out the files needs the memory
         with spent_on("publish"):
             return writer.publish(scene.attrs | told, sketch.planes)
+
+
+def _between(moments: Mapping[str, float]) -> dict[str, float]:
+    """Seconds from each moment to the next, by the name of the later one."""
+    times = list(moments.values())
+    return {name: round(end - start, 2) for name, start, end in zip(list(moments)[1:], times, times[1:], strict=False)}

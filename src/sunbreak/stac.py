@@ -40,7 +40,7 @@ TOLD: Final = (
     "model", "precision", "runtime", "weights_sha256",
     "restored_by", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days",
     "quality_from", "mask_precision", "mask_sha256", "quality_map", "buffer", "offset",
-    "adapted_seconds", "adapted_steps", "adapted_windows", "adapted_gain", "adapted_from_sha256",
+    "adapted_seconds", "adapted_steps", "adapted_windows", "adapted_gain", "adapted_from_sha256", "seconds",
 )  # fmt: skip
 """Attributes of a product that its item repeats."""
 MEDIA: Final = {

@@ -20,10 +20,12 @@ from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
 from sunbreak.cli.models import models_parser, run_models
 from sunbreak.cli.parsers import Help
 from sunbreak.cli.preview import preview_parser, run_preview
+from sunbreak.cli.report import report_parser, run_report
 from sunbreak.cli.restore import restore_parser, run_restore
 from sunbreak.cli.simulate import run_simulate, simulate_parser
 from sunbreak.cli.train import run_train, train_parser
 from sunbreak.cli.transfer import run_transfer, transfer_parser
+from sunbreak.cli.view import run_view, view_parser
 from sunbreak.errors import SunbreakError
 from sunbreak.terminal import only_our_errors, show_warning
 
@@ -39,6 +41,8 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "adapt": (adapt_parser, run_adapt),
     "transfer": (transfer_parser, run_transfer),
     "preview": (preview_parser, run_preview),
+    "report": (report_parser, run_report),
+    "view": (view_parser, run_view),
     "bench": (bench_parser, run_bench),
     "data": (data_parser, run_data),
 }

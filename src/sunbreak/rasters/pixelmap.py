@@ -123,14 +123,14 @@ class PixelMap:
             Columns and rows on the source; not finite where the projection has no answer.
         """
         if self._same_crs:
-            return _apply(self._direct, u, v)
-        x, y = _apply(self.target.affine, u, v)
+            return apply(self._direct, u, v)
+        x, y = apply(self.target.affine, u, v)
         x, y = self._transformer.transform(x, y, errcheck=False)
         if self.source.crs is not None and self.source.crs.is_geographic:
             height, width = self.source.shape
             centre = self.source.affine.c + self.source.affine.a * width / 2 + self.source.affine.b * height / 2
             x = (x - centre + 180.0) % 360.0 - 180.0 + centre
-        return _apply(~self.source.affine, x, y)
+        return apply(~self.source.affine, x, y)
 
     @cached_property
     def _direct(self) -> Affine:
@@ -151,7 +151,7 @@ class PixelMap:
         v = (np.arange(rows.start * parts, rows.stop * parts, dtype=np.float64) + 0.5) / parts
         u = (np.arange(cols.start * parts, cols.stop * parts, dtype=np.float64) + 0.5) / parts
         if self._same_crs:
-            return _apply(self._direct, *np.broadcast_arrays(u[None, :], v[:, None]))
+            return apply(self._direct, *np.broadcast_arrays(u[None, :], v[:, None]))
         top, left = rows.start // LATTICE, cols.start // LATTICE
         nodes_v = np.arange(top, (rows.stop - 1) // LATTICE + 2, dtype=np.float64) * LATTICE
         nodes_u = np.arange(left, (cols.stop - 1) // LATTICE + 2, dtype=np.float64) * LATTICE
@@ -223,7 +223,17 @@ def _mesh(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return columns.ravel(), rows.ravel()
 
 
-def _apply(affine: Affine, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def apply(affine: Affine, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Apply an affine transform to points.
+
+    Args:
+        affine: The transform.
+        u: First coordinates (columns), any shape.
+        v: Second coordinates (rows), likewise.
+
+    Returns:
+        The transformed coordinates.
+    """
     return affine.a * u + affine.b * v + affine.c, affine.d * u + affine.e * v + affine.f
 
 

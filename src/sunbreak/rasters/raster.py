@@ -235,7 +235,8 @@ class RasterFile:
         self.__init__(state["path"])  # type: ignore[misc]
 
     @contextmanager
-    def _borrow(self) -> Iterator[rasterio.DatasetReader]:
+    def borrow(self) -> Iterator[rasterio.DatasetReader]:
+        """Lend an open dataset that no other thread uses meanwhile."""
         with self._lock:
             if self._pid != os.getpid():  # a fork shares the parent's file positions
                 self._pool, self._pid = [], os.getpid()
@@ -265,7 +266,7 @@ class RasterFile:
         window = Window.from_slices(rows, cols)
         wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
         try:
-            with spent_on("reading"), self._borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
+            with spent_on("reading"), self.borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
                 return np.asarray(dataset.read(wanted, window=window))
         except (RasterioError, rasterio._err.CPLE_BaseError) as error:
             raise RasterError(

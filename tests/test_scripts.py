@@ -1,0 +1,100 @@
+"""The scripts in examples/ run as a user runs them, and say what is true."""
+
+import re
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from products import make_product
+from sunbreak.view.catalog import find
+
+FOLDER = Path(__file__).parents[1] / "examples"
+TESTED = {
+    "classify_with_a_function.py",
+    "compare_models.py",
+    "many_scenes.py",
+    "restore_a_scene.py",
+    "trust_only_what_is_sure.py",
+}
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a script as `python examples/NAME ...` does, and returns what it printed."""
+
+    def runs(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(FOLDER / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return runs
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_product(tmp_path_factory.mktemp("examples"), "product")
+
+
+def test_every_script_has_a_test():
+    assert {path.name for path in FOLDER.glob("*.py")} == TESTED
+
+
+def test_restore_a_scene(run, made, tmp_path):
+    told = run("restore_a_scene.py", made[0] / "optical.tif", made[0] / "radar.tif", tmp_path / "out")
+    with rasterio.open(tmp_path / "out" / "quality.tif") as file:
+        assert f"{100 * (file.read(2) > 1).mean():.1f} %" in told
+
+
+def test_trust_only_what_is_sure(run, made):
+    told = run("trust_only_what_is_sure.py", made[1])
+    with rasterio.open(made[1] / "uncertainty.tif") as file:
+        assert f"{100 * (file.read(8) <= 300).mean():.0f} % of the pixels are sure" in told
+    assert re.search(r"mean NDVI 0\.\d{3}", told)
+
+
+def test_many_scenes(run, made, tmp_path):
+    for name in ("one", "two"):
+        shutil.copytree(made[0], tmp_path / "scenes" / name)
+    assert "2 scenes" in run("many_scenes.py", tmp_path / "scenes", tmp_path / "out")
+    first = (tmp_path / "out" / "one" / "item.json").stat().st_mtime_ns
+    run("many_scenes.py", tmp_path / "scenes", tmp_path / "out")
+    assert (tmp_path / "out" / "one" / "item.json").stat().st_mtime_ns == first
+    assert list(find([tmp_path / "out" / "collection.json"]).entries) == ["one", "two"]
+
+
+def test_compare_models(run):
+    told = run("compare_models.py", "simulated:n=1,size=128")
+    assert "split hash" in told
+    assert "tdp-cr-prior" in told
+    assert "smooth-fill" in told
+
+
+def test_classify_with_a_function(run, made):
+    told = run("classify_with_a_function.py", made[0] / "optical.tif", made[0] / "radar.tif")
+    assert 0 < int(re.match(r"(\d+) %", told)[1]) < 100
+
+
+def test_show_draws_what_is_in_memory(made):
+    from rasterio.io import MemoryFile
+
+    import sunbreak
+
+    scene = sunbreak.read(made[0] / "optical.tif", radar=made[0] / "radar.tif")
+    product = sunbreak.restore(sunbreak.mask(scene))
+    shown = sunbreak.show(product, scene)
+    assert shown.caption == "cloudy, restored, quality, uncertainty, land cover"
+    assert shown._repr_html_().startswith('<figure><img src="data:image/png;base64,')
+    with MemoryFile(shown._repr_png_()) as memory, memory.open() as file:
+        picture = file.read().astype(int)
+    assert picture.shape == (3, 256, 5 * 256 + 4 * 8)
+    cloudy, restored = picture[:, :, :256], picture[:, :, 264:520]
+    clear = product["quality"].values == 1
+    np.testing.assert_array_equal(cloudy[:, clear], restored[:, clear])
+    assert np.abs(cloudy - restored)[:, ~clear].mean() > 5
+    with pytest.raises(sunbreak.SunbreakError, match="another size"):
+        sunbreak.show(product, scene.isel(y=slice(10)))
