@@ -31,8 +31,10 @@ from sunbreak.work import THREADS
 BLOCK: Final = 512
 """Side of the tiles inside every file, in pixels."""
 
-OVERVIEWS: Final[dict[str, Any]] = {"COMPRESS_OVERVIEW": "ZSTD", "ZSTD_LEVEL_OVERVIEW": "1"}
-"""How overviews are kept until the COG is laid out."""
+OVERVIEWS: Final[dict[str, Any]] = {
+    "COMPRESS_OVERVIEW": "ZSTD", "ZSTD_LEVEL_OVERVIEW": "1", "GDAL_NUM_THREADS": str(THREADS),
+}  # fmt: skip
+"""How overviews are made, and kept until the COG is laid out."""
 TRUE_COLOUR: Final = {"B04": ColorInterp.red, "B03": ColorInterp.green, "B02": ColorInterp.blue}
 """Bands that viewers show as colours when nobody tells them otherwise."""
 
@@ -210,7 +212,7 @@ def read_to_the_end(path: Path) -> None:
         RasterioError: The file cannot be opened or a block cannot be read.
     """
     with georeferencing_optional():
-        file = rasterio.open(path, driver="GTiff")
+        file = rasterio.open(path, driver="GTiff", NUM_THREADS=str(THREADS))
     with file:
         for top in range(0, file.height, 4 * BLOCK):
             for left in range(0, file.width, 4 * BLOCK):
