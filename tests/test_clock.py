@@ -29,6 +29,16 @@ def test_inner_pieces_are_not_counted_twice_and_threads_stand_apart():
     assert seconds.others["beside"] >= 0.05
 
 
+def test_whoever_collected_before_is_told_too():
+    with collecting() as outer:
+        with spent_on("first"):
+            pass
+        with collecting() as inner, spent_on("second"):
+            pass
+    assert set(inner.main) == {"second"}
+    assert set(outer.main) == {"first", "second"}
+
+
 def test_nobody_collects_nothing_is_kept():
     with spent_on("before"):
         pass

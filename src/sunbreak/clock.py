@@ -19,6 +19,8 @@ class Seconds:
     """Of the thread that collects: they add up to the time that passes."""
     others: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Of all other threads together."""
+    outer: Seconds | None = None
+    """Whoever was collecting before is told, too."""
     _collector: int = field(default_factory=threading.get_ident)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -31,6 +33,8 @@ class Seconds:
         """
         with self._lock:
             (self.main if threading.get_ident() == self._collector else self.others)[name] += seconds
+        if self.outer is not None:
+            self.outer.add(name, seconds)
 
 
 _OF_THREAD: Final = threading.local()
@@ -75,7 +79,7 @@ def collecting() -> Iterator[Seconds]:
         ['inner', 'outer']
     """
     global _collected  # noqa: PLW0603 - one collector a process, whatever thread works
-    before, _collected = _collected, Seconds()
+    before, _collected = _collected, Seconds(outer=_collected)
     try:
         yield _collected
     finally:

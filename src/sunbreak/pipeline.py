@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ import pystac
 import rasterio
 
 from sunbreak import preview
-from sunbreak.clock import spent_on
+from sunbreak.clock import collecting, spent_on
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.steps.adapt import adapting
 from sunbreak.steps.fit import fit_estimator
@@ -59,10 +58,10 @@ def process(
         SunbreakError: With one line that says what was wrong, in which file, and what to do.
     """
     options = restore_options or RestoreOptions()
-    moments = {"": time.monotonic()}
     with contextlib.ExitStack() as stack:
         # GDAL would take a twentieth of the machine's memory for its cache
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
+        spent = stack.enter_context(collecting())
         with spent_on("open"):
             scene = read(optical, radar, options=read_options)
             others = [read_reference(one.optical, scene, radar=one.radar, options=read_options) for one in references]
@@ -74,7 +73,6 @@ def process(
             scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
         with spent_on("references"):
             scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
-        moments["read and mask"] = time.monotonic()
         with adapting(
             scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
             folder=writer.scratch, progress=progress,
@@ -83,21 +81,14 @@ def process(
                 estimator, found = fit_estimator(
                     scene, network, everywhere=options.everywhere, block=options.block, progress=progress
                 )
-            moments["fit"] = time.monotonic()
             with spent_on("restore"):
                 sketch = preview.Sketch((scene.sizes["y"], scene.sizes["x"]), list(map(str, scene["band"].values)))
                 for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
                     writer.write(block)
                     if block.optical is not None:
                         sketch.add(block.window, block.optical)
-            moments["restore"] = time.monotonic()
-            told = facts(estimator, found, writer.sources) | adapted | {"seconds": _between(moments)}
+            seconds = {name: round(value, 2) for name, value in spent.main.items()}
+            told = facts(estimator, found, writer.sources) | adapted | {"seconds": seconds}
         del estimator  # with the patches it remembers; laying out the files needs the memory
         with spent_on("publish"):
             return writer.publish(scene.attrs | told, sketch.planes)
-
-
-def _between(moments: Mapping[str, float]) -> dict[str, float]:
-    """Seconds from each moment to the next, by the name of the later one."""
-    times = list(moments.values())
-    return {name: round(end - start, 2) for name, start, end in zip(list(moments)[1:], times, times[1:], strict=False)}
