@@ -53,9 +53,13 @@ lint: $(VENV)/all
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Files of tests run side by side, one process a core.
+# In two processes side by side, about as long as each other: what trains or starts other processes, and the rest.
+PYTEST = SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m "not long" -p no:cacheprovider
+BUSY = tests/bench tests/benchmark tests/cli tests/e2e tests/networks tests/train
 test: lint
-	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m "not long" -n auto --dist loadfile
+	$(PYTEST) $(BUSY) > .test-busy.log 2>&1 & busy=$$!; \
+	$(PYTEST) $(BUSY:%=--ignore=%); rest=$$?; \
+	wait $$busy; busy=$$?; cat .test-busy.log; exit $$((busy + rest))
 
 # Loads, kills and whole tiles; its dated output is committed in docs/.
 check-long: $(VENV)/all
