@@ -93,13 +93,14 @@ def test_the_prior_is_the_one_that_networks_are_fed_with(size):
     scene = make_scene(
         trained.optical[trained.present], bands=bands, level=trained.level, radar=trained.radar, quality=trained.quality
     )
-    with warnings.catch_warnings():
+    # sums keep one order, as where training scenes are made and where blocks are restored
+    with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore", SunbreakWarning)
         first, _ = fit_estimator(scene)
-    estimator = NetworkEstimator(SimpleNamespace(bands=L1C_BANDS), scene, first)
-    with one_blas_thread():  # as everywhere where blocks are restored: sums keep one order
+        estimator = NetworkEstimator(SimpleNamespace(bands=L1C_BANDS), scene, first)
         found = estimator._prior(Window(0, 0, size, size), trained.optical[trained.present], trained.quality)
-        np.testing.assert_array_equal(trained.prior[trained.present], found[0])
+        unlooked = estimator._unlooked(Window(0, 0, size, size))
+    np.testing.assert_array_equal(trained.prior[trained.present], found[0])
     np.testing.assert_array_equal(trained.prior_sigma[trained.present], found[1])
     unlooked = estimator._unlooked(Window(0, 0, size, size))
     np.testing.assert_array_equal(trained.regression[trained.present], unlooked[0])
