@@ -135,16 +135,17 @@ def encode(reflectance: np.ndarray, encoding: Mapping[str, Any], *, clip: bool =
         return unrounded
     limits = np.iinfo(dtype)
     # float32 tells DN of 16 bits apart, with 7 bits to spare
-    stored = reflectance.astype(np.float32 if dtype.itemsize <= 2 and reflectance.dtype == np.float32 else np.float64)
-    stored *= encoding["quantification"]
+    exact = np.float32 if dtype.itemsize <= 2 and reflectance.dtype == np.float32 else np.float64
+    stored = np.multiply(reflectance, encoding["quantification"], dtype=exact)
     stored -= encoding["offset"]
     np.rint(stored, out=stored)
     low, high = (DN_MIN, min(DN_MAX, limits.max)) if clip else (limits.min, limits.max)
-    stored = np.clip(np.where(missing, 0, stored), low, high)
+    np.clip(stored, low, high, out=stored)
     empty = DN_NODATA if nodata is None else nodata
     if clip and empty != DN_NODATA:
         stored = np.where(stored == empty, stored - 1 if empty >= high else stored + 1, stored)
-    coded: np.ndarray = np.where(missing, empty, stored).astype(dtype)
+    stored[missing] = empty
+    coded: np.ndarray = stored.astype(dtype)
     return coded
 
 

@@ -1,7 +1,8 @@
 """Write Cloud Optimized GeoTIFFs from blocks.
 
-A COG needs its complete full-resolution raster before the overviews can be laid out, so every raster is streamed
-block by block to a temporary tiled GeoTIFF, then copied to a COG, reopened and read to its last block.
+A COG needs its complete full-resolution raster before the overviews can be made, so every raster is streamed block by
+block to a temporary tiled GeoTIFF, in its final compression; that gets its overviews, its compressed tiles are laid out
+as a COG (`cog`), and the COG is opened and read to its last block.
 """
 
 from __future__ import annotations
@@ -19,22 +20,24 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
-from rasterio.shutil import copy as rasterio_copy
 from rasterio.windows import Window
 
 from sunbreak.clock import spent_on
 from sunbreak.errors import OutputError
+from sunbreak.rasters.cog import lay_out
 from sunbreak.rasters.raster import georeferencing_optional
-from sunbreak.rasters.tiff_tags import declare_no_alpha
 from sunbreak.work import THREADS
 
 BLOCK: Final = 512
 """Side of the tiles inside every file, in pixels."""
 
-OVERVIEWS: Final[dict[str, Any]] = {
-    "COMPRESS_OVERVIEW": "ZSTD", "ZSTD_LEVEL_OVERVIEW": "1", "GDAL_NUM_THREADS": str(THREADS),
+COMPRESSION: Final = {"compress": "deflate", "zlevel": 1}
+"""Of all files: every reader knows it; higher levels gain nothing on noisy radiometry."""
+OVERVIEWS: Final = {
+    "COMPRESS_OVERVIEW": "DEFLATE", "ZLEVEL_OVERVIEW": "1", "GDAL_TIFF_OVR_BLOCKSIZE": str(BLOCK),
+    "GDAL_NUM_THREADS": str(THREADS),
 }  # fmt: skip
-"""How overviews are made, and kept until the COG is laid out."""
+"""How overviews are made."""
 TRUE_COLOUR: Final = {"B04": ColorInterp.red, "B03": ColorInterp.green, "B02": ColorInterp.blue}
 """Bands that viewers show as colours when nobody tells them otherwise."""
 
@@ -98,17 +101,25 @@ class RasterWriter:
     def __init__(self, path: Path, final: Path, spec: RasterSpec) -> None:
         self.path, self.final, self.spec = path, final, spec
         height, width = spec.geobox.shape
-        options: dict[str, Any] = {"compress": "zstd", "zstd_level": 1, "bigtiff": "if_safer", "alpha": "no"}
-        if min(height, width) >= 16:
-            options |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
+        options: dict[str, Any] = {
+            **COMPRESSION, "predictor": self._predictor, "num_threads": str(THREADS), "bigtiff": "if_safer",
+            "alpha": "no", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK,
+        }  # fmt: skip
         if spec.geobox.crs is not None:
             options |= {"crs": spec.geobox.crs.to_wkt(), "transform": spec.geobox.affine}
         with failing_as(final), georeferencing_optional():
             self._file = rasterio.open(
                 path, "w", driver="GTiff", height=height, width=width, count=spec.count, dtype=spec.dtype,
-                nodata=spec.nodata, interleave="pixel" if spec.colors is None else "band", **options,
+                interleave="pixel", **options,
             )  # fmt: skip
             self._describe()
+
+    @property
+    def _predictor(self) -> int:
+        """Differences along rows make measured values smaller, of whole numbers (2) or of floats (3)."""
+        if self.spec.colors is not None:
+            return 1
+        return 3 if np.dtype(self.spec.dtype).kind == "f" else 2
 
     def _describe(self) -> None:
         spec, file = self.spec, self._file
@@ -158,7 +169,7 @@ class RasterWriter:
             self._file.close()
 
     def to_cog(self) -> Path:
-        """Copy the temporary file to a COG beside it, read that back to its last block, and drop the temporary.
+        """Lay the temporary file out as a COG beside it, read that back to its last block, and drop the temporary.
 
         Returns:
             Path of the verified COG, still under a temporary name.
@@ -167,34 +178,32 @@ class RasterWriter:
             OutputError: Writing or reading back failed.
         """
         self.close()
-        spec = self.spec
-        width = spec.geobox.shape[1]
         cog = self.path.with_name(self.final.name)
-        predictor = "YES" if spec.colors is None else "NO"
-        resampling = "AVERAGE" if spec.colors is None else "NEAREST"
-        # with less cache than some rows of blocks over all bands, GDAL decodes every tile once per band
-        row_of_blocks = width * BLOCK * spec.count * np.dtype(spec.dtype).itemsize
-        cache = int(min(max(4 * row_of_blocks, 128 << 20), 1 << 30))
-        with spent_on("overviews"), failing_as(self.final):
-            _add_overviews(self.path, Resampling[resampling.lower()], cache)
-        with spent_on("laying out COGs"), failing_as(self.final), rasterio.Env(GDAL_CACHEMAX=cache):
-            rasterio_copy(
-                str(self.path), str(cog), driver="COG", compress="DEFLATE", level=1, predictor=predictor,
-                blocksize=BLOCK, overview_resampling=resampling, bigtiff="IF_SAFER", num_threads=str(THREADS),
-            )  # fmt: skip
-            if spec.count == 2 and spec.colors is not None:
-                declare_no_alpha(cog)
+        with failing_as(self.final):
+            with spent_on("overviews"):
+                self._complete()
+            with spent_on("laying out COGs"):
+                lay_out(self.path, cog)
             with spent_on("reading back"):
                 read_to_the_end(cog)
         self.path.unlink()
         return cog
 
-
-def _add_overviews(path: Path, resampling: Resampling, cache: int) -> None:
-    """Give a GeoTIFF its overviews; the COG driver makes the same by itself, in three times the time."""
-    with rasterio.Env(GDAL_CACHEMAX=cache, **OVERVIEWS), georeferencing_optional(), rasterio.open(path, "r+") as file:
-        if levels := _levels(file.shape):
-            file.build_overviews(levels, resampling)
+    def _complete(self) -> None:
+        spec = self.spec
+        resampling = Resampling.average if spec.colors is None else Resampling.nearest
+        # as much as a block of an overview is made from; with less GDAL decodes every block several times over
+        chunk = 5 * BLOCK**2 * spec.count * np.dtype(spec.dtype).itemsize
+        options = OVERVIEWS | {
+            "GDAL_OVR_CHUNK_MAX_SIZE": max(chunk, 10 << 20), "GDAL_CACHEMAX": max(4 * chunk, 64 << 20),
+            "PREDICTOR_OVERVIEW": str(self._predictor),
+        }  # fmt: skip
+        with rasterio.Env(**options), georeferencing_optional(), rasterio.open(self.path, "r+") as file:
+            # not before: what of a block lies beyond the raster would be zero or no data, by how blocks were written
+            if spec.nodata is not None:
+                file.nodata = spec.nodata
+            if levels := _levels(file.shape):
+                file.build_overviews(levels, resampling)
 
 
 def _levels(shape: tuple[int, int]) -> list[int]:

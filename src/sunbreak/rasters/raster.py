@@ -214,7 +214,7 @@ class RasterFile:
         dataset = open_raster(path)
         self._resolved = check_path(path)
         self._pool: list[rasterio.DatasetReader] = [dataset]
-        self._pid, self._lock = os.getpid(), threading.Lock()
+        self._pid, self._lock, self._turn = os.getpid(), threading.Lock(), threading.Lock()
         self.shape: tuple[int, int] = dataset.shape
         self.count: int = dataset.count
         self.dtype = np.dtype(dataset.dtypes[0])
@@ -266,7 +266,8 @@ class RasterFile:
         window = Window.from_slices(rows, cols)
         wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
         try:
-            with spent_on("reading"), self.borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
+            # one after the other: every dataset decodes for itself what threads side by side have in common
+            with self._turn, spent_on("reading"), self.borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
                 return np.asarray(dataset.read(wanted, window=window))
         except (RasterioError, rasterio._err.CPLE_BaseError) as error:
             raise RasterError(

@@ -153,11 +153,8 @@ class ProductWriter:
         changed = block.source > Source.MEASURED
         stored = encode(block.reflectance, self._encoding)
         if changed.any():
-            stored[:, changed] = encode(block.reflectance[:, changed], self._encoding, clip=True)
-        coded = np.where(np.isfinite(block.uncertainty), np.uint16(0), np.uint16(UNCERTAINTY_NODATA))
-        uncertain = (block.uncertainty > 0).any(axis=0)
-        if uncertain.any():
-            coded[:, uncertain] = _coded_sigma(block.uncertainty[:, uncertain])
+            np.copyto(stored, encode(block.reflectance, self._encoding, clip=True), where=changed)
+        coded = _coded_sigma(block.uncertainty)
         self._reflectance.write(stored, top, left)
         self._quality.write(np.stack([block.quality, block.source]), top, left)
         self._uncertainty.write(coded, top, left)
@@ -242,8 +239,11 @@ class ProductWriter:
 
 
 def _coded_sigma(sigma: np.ndarray) -> np.ndarray:
-    steps = np.clip(np.rint(sigma / UNCERTAINTY_SCALE), 0, UNCERTAINTY_NODATA - 1)
-    return np.where(np.isfinite(sigma), steps, UNCERTAINTY_NODATA).astype(np.uint16)
+    steps = sigma / np.float32(UNCERTAINTY_SCALE)
+    np.rint(steps, out=steps)
+    np.clip(steps, 0, UNCERTAINTY_NODATA - 1, out=steps)
+    steps[~np.isfinite(sigma)] = UNCERTAINTY_NODATA
+    return steps.astype(np.uint16)
 
 
 def _listed(out: Path) -> set[str]:
