@@ -283,4 +283,5 @@ def _blended(
             if name not in totals:
                 totals[name] = np.zeros((output.shape[0], window.height, window.width), np.float32)
             totals[name][:, *here] += weights[there] * output[:, *there]
-    return {name: total / np.where(weight > 0, weight, 1.0) for name, total in totals.items()}
+    weight[weight == 0] = 1.0
+    return {name: np.divide(total, weight, out=total) for name, total in totals.items()}

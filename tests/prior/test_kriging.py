@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sunbreak.prior.features import at_one_scale
 from sunbreak.prior.inputs import block_inputs
 from sunbreak.prior.kriging import Kriging
 from sunbreak.prior.regression import CELL
@@ -14,9 +15,12 @@ from sunbreak.tiles import Window
 
 def nothing(scene):
     """A guess that is 0 everywhere, so that all reflectance is error."""
-    return lambda cell: SimpleNamespace(
-        inputs=block_inputs(scene, cell), mean=np.zeros((2, cell.height, cell.width), np.float32)
-    )
+
+    def guess(cell):
+        inputs, mean = block_inputs(scene, cell), np.zeros((2, cell.height, cell.width), np.float32)
+        return SimpleNamespace(radar=at_one_scale(inputs.radar, 2), radar_valid=inputs.radar_valid, mean=mean)
+
+    return guess
 
 
 def scene_of(shape=(256, 256), covered=np.s_[96:160, 96:160], *, seed=0):

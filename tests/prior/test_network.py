@@ -30,7 +30,7 @@ def test_any_bands_in_any_order_reach_their_places_and_come_back(tmp_path, bands
     numbers = save(tmp_path / "numbers.onnx", nothing, [("optical", 13)], constants={"zero": np.zeros(1), "step": STEP})
     scene, _, cloud = scene_of(bands)
     passed_on, expected = restore(scene, model=prior), restore(scene, model="scene-prior")
-    np.testing.assert_allclose(passed_on.reflectance, expected.reflectance, atol=1e-6)
+    np.testing.assert_allclose(passed_on.reflectance, expected.reflectance, atol=3e-5)  # remembered to half a DN
     restored = restore(scene, model=numbers).reflectance.values
     for index, band in enumerate(bands):
         np.testing.assert_allclose(restored[index, cloud], STEP.ravel()[L1C_BANDS.index(band)], atol=1e-6)
@@ -61,7 +61,7 @@ def test_absent_bands_are_zero_and_the_model_is_told_which_and_the_level(tmp_pat
     np.testing.assert_allclose(product.reflectance.values[:, cloud], expected, atol=1e-6)
     found = 2 * np.log(product.uncertainty.values[0, cloud])
     light, doubt = (array.values[:, cloud].sum(axis=0) for array in (scene.optical, prior.uncertainty))
-    np.testing.assert_allclose(found, light - doubt, atol=1e-4)
+    np.testing.assert_allclose(found, light - doubt, rtol=1e-3)  # in half precision
 
 
 def test_the_cards_calibration_multiplies_the_error_band_by_band(tmp_path):

@@ -66,7 +66,7 @@ def test_the_source_says_where_a_look_was_used(made, seen, tmp_path):
     product = restore(seen, model=passed_on)
     assert (product.source.values[looked] == Source.REFERENCE_DATE).all()
     assert (product.source.values[made.cloud & ~looked] == Source.NETWORK_WITH_RADAR).all()
-    np.testing.assert_allclose(product.reflectance, prior(seen).reflectance, atol=1e-6)
+    np.testing.assert_allclose(product.reflectance, prior(seen).reflectance, atol=6e-5)  # remembered to half a DN
 
 
 def test_a_network_that_takes_no_prior_does_not_claim_a_look(made, seen, tmp_path):

@@ -174,13 +174,13 @@ def seam_ratio(image, where, every=256):
 
 def test_a_homogeneous_field_under_cloud_shows_no_seams():
     truth, radar = land((768, 1024), ["B02", "B03", "B04", "B08"], seed=11)
-    truth[:] = 0.2 + 0.0005 * np.random.default_rng(0).standard_normal(truth.shape)
+    truth[:] = 0.2 + 0.01 * np.random.default_rng(0).standard_normal(truth.shape)
     cloud = blob((768, 1024), (380, 512), 340)
     scene = make_scene(np.where(cloud, np.float32(0.8), truth), bands=["B02", "B03", "B04", "B08"], level="L2A",
                        radar=radar, quality=np.where(cloud, 3, 1).astype(np.uint8))  # fmt: skip
     product = restore(scene, model="scene-prior")
     restored = product.reflectance.values
-    assert np.abs(restored[:, cloud] - 0.2).max() < 0.002
+    assert np.abs(restored[:, cloud] - 0.2).max() < 0.005
     assert seam_ratio(restored, cloud) == pytest.approx(1.0, abs=0.1)
 
 

@@ -14,34 +14,43 @@ from sunbreak.bands import Level
 from sunbreak.clock import spent_on
 from sunbreak.legend import Quality, Source
 from sunbreak.prior import see_through
+from sunbreak.prior.features import at_one_scale
 from sunbreak.prior.fill import SpatialFill
 from sunbreak.prior.inputs import Inputs, block_inputs
 from sunbreak.prior.kriging import Kriging
 from sunbreak.prior.layers import Layer
 from sunbreak.prior.memory import Memory
+from sunbreak.prior.packed import pack, unpack
 from sunbreak.prior.regression import CELL
 from sunbreak.tiles import Window
 from sunbreak.work import THREADS
 
 HIGHEST: Final = 1.6
 """Restored reflectance is clipped to 0 and this: sun-facing snow slopes come near it."""
-CELLS_KEPT: Final = 6 * THREADS
-"""Cells whose unlooked estimates are remembered; about 10 MB each with 13 bands."""
+CELLS_KEPT: Final = 12 * THREADS
+"""Cells whose unlooked estimates are remembered; about 4 MB each with 13 bands."""
 
 
 class Unlooked(NamedTuple):
     """What the layers say of a cell without looking at it."""
 
-    inputs: Inputs
-    """What is known of the cell."""
-    mean: np.ndarray
-    """Reflectance by the best layer that is valid, (band, y, x), float32; NaN where none knows."""
+    radar: np.ndarray
+    """Radar smoothed at one scale, (pol, y, x), float32."""
+    radar_valid: np.ndarray
+    """Where radar is valid, (y, x)."""
+    packed: np.ndarray
+    """Reflectance by the best layer that is valid, (band, y, x), from `packed.pack`."""
     sigma: np.ndarray
-    """1-sigma error, (band, y, x), float32."""
+    """1-sigma error, (band, y, x), float16."""
     layer: np.ndarray
     """Which of the layers, (y, x)."""
     doubt: np.ndarray
     """Which of its `covariances` holds, (y, x)."""
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Reflectance, (band, y, x), float32; NaN where none knows."""
+        return unpack(self.packed)
 
 
 class Estimate(NamedTuple):
@@ -121,9 +130,10 @@ class SceneEstimator:
             (band, y, x), 0 where there is none.
         """
         found = self._cell(cell)
+        mean = found.mean
         if self._kriging is None:
-            return found.mean, np.zeros_like(found.mean)
-        return found.mean, np.where(found.inputs.radar_valid, self._kriging.predict(cell), np.float32(0.0))
+            return mean, np.zeros_like(mean)
+        return mean, np.where(found.radar_valid, self._kriging.predict(cell), np.float32(0.0))
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""
@@ -218,7 +228,8 @@ def _guessed(scene: xr.Dataset, layers: Sequence[Layer], cell: Window) -> Unlook
         chosen[here] = index
         if guess.doubt is not None:
             np.copyto(doubt, guess.doubt, where=here, casting="unsafe")
-    return Unlooked(inputs, mean, sigma, chosen, doubt)
+    radar = at_one_scale(inputs.radar, scene.sizes.get("pol", 0)).copy()
+    return Unlooked(radar, inputs.radar_valid.copy(), pack(mean), sigma.astype(np.float16), chosen, doubt)
 
 
 def is_wanted(quality: np.ndarray) -> np.ndarray:

@@ -71,6 +71,20 @@ def radar_features(radar: np.ndarray, pols: Sequence[str]) -> tuple[np.ndarray, 
     return np.stack(features).astype(np.float32), valid
 
 
+def at_one_scale(features: np.ndarray, pols: int) -> np.ndarray:
+    """Radar smoothed at the scale that tells land from land, `CURVED_SCALE`.
+
+    Args:
+        features: From `radar_features`.
+        pols: Number of polarisations.
+
+    Returns:
+        Its planes among the features, (pol, y, x).
+    """
+    first = 1 + SCALES.index(CURVED_SCALE) * pols
+    return features[first : first + pols]
+
+
 def _share_inside(valid: np.ndarray, scale: float) -> np.ndarray:
     """Weight of the valid pixels around each pixel, 0..1: what lies inside the window, less what is not valid."""
     sides = [

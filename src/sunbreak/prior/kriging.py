@@ -19,7 +19,6 @@ from scipy import linalg
 from sunbreak.clock import spent_on
 from sunbreak.legend import Quality
 from sunbreak.prior.coarse import interpolated, positions
-from sunbreak.prior.inputs import Inputs
 from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import window as load
@@ -55,8 +54,12 @@ class Guessed(Protocol):
     """A guess at the reflectance of a cell."""
 
     @property
-    def inputs(self) -> Inputs:
-        """What it was made from."""
+    def radar(self) -> np.ndarray:
+        """Radar smoothed at one scale, (pol, y, x)."""
+
+    @property
+    def radar_valid(self) -> np.ndarray:
+        """Where radar is valid, (y, x)."""
 
     @property
     def mean(self) -> np.ndarray:
@@ -176,11 +179,11 @@ class Kriging:
         return out
 
     def _averaged(self, cell: Window) -> Squares:
-        guessed, pols = self.guess(cell), self.scene.sizes["pol"]
+        guessed = self.guess(cell)
         optical = load(self.scene, "optical", cell.rows, cell.cols)
         quality = load(self.scene, "quality", cell.rows, cell.cols)
-        usable = (quality == Quality.CLEAR) & guessed.inputs.radar_valid & np.isfinite(optical).all(axis=0)
-        clear, radar = _means(usable.astype(np.float32)), _means(guessed.inputs.radar[1 + pols : 1 + 2 * pols])
+        usable = (quality == Quality.CLEAR) & guessed.radar_valid & np.isfinite(optical).all(axis=0)
+        clear, radar = _means(usable.astype(np.float32)), _means(guessed.radar)
         if not usable.any():
             return Squares(radar, np.zeros((len(optical), *clear.shape), np.float32), clear)
         error = _means(np.where(usable, optical - guessed.mean, np.float32(0.0)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,7 @@ from sunbreak.errors import OptionError
 from sunbreak.legend import Quality, Source
 from sunbreak.prior.estimators import HIGHEST, Estimate, SceneEstimator, cells, is_wanted
 from sunbreak.prior.memory import Memory
+from sunbreak.prior.packed import pack, unpack
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import window as load
 from sunbreak.tiles import PatchGrid, Window, padded
@@ -24,7 +25,29 @@ from sunbreak.work import THREADS
 CELLS_KEPT: Final = 8 * THREADS
 """Cells of the prior that patches share; about 7 MB each with 13 bands."""
 PATCHES_KEPT: Final = 10 * THREADS
-"""Patches that a block shares with the next one; about 10 MB each with 13 bands and land cover."""
+"""Patches that a block shares with the next one; about 6 MB each with 13 bands and land cover."""
+HALVED: Final = ("log_variance", "land_cover")
+"""Outputs that are kept in float16, which is far finer than what networks know of them."""
+
+
+class Prior(NamedTuple):
+    """The scene prior of a cell, as it is remembered."""
+
+    packed: np.ndarray
+    """Reflectance, (band, y, x), from `packed.pack`."""
+    sigma: np.ndarray
+    """1-sigma error, (band, y, x), float16."""
+    known: np.ndarray
+    """Where it restores, (y, x)."""
+
+
+class Guess(NamedTuple):
+    """What the prior says of a cell without looking at it, as it is remembered."""
+
+    packed: np.ndarray
+    """Reflectance, (band, y, x), from `packed.pack`."""
+    kriging: np.ndarray
+    """Its correction by kriging, (band, y, x), float16."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +63,8 @@ class NetworkEstimator:
     everywhere: bool = False
     """Run all patches with data, so that land cover is complete, instead of those with a pixel to restore."""
 
-    _cell: Memory[Estimate] = field(init=False, repr=False)
-    _guess: Memory[tuple[np.ndarray, np.ndarray]] = field(init=False, repr=False)
+    _cell: Memory[Prior] = field(init=False, repr=False)
+    _guess: Memory[Guess] = field(init=False, repr=False)
     _patch: Memory[dict[str, np.ndarray]] = field(init=False, repr=False)
     _index: list[int] = field(init=False, repr=False)
 
@@ -75,10 +98,11 @@ class NetworkEstimator:
         if self.first is None or not wanted.any():
             nothing = np.zeros(wanted.shape, np.uint8)
             return Estimate(optical, np.zeros(optical.shape, np.float32), nothing, land_cover)
-        mean = np.clip(outputs["reflectance"], 0.0, HIGHEST)
+        mean = np.clip(outputs["reflectance"], 0.0, HIGHEST, out=outputs["reflectance"])
         if "log_variance" in outputs:
-            scale = np.array(self.model.card.sigma_scale, np.float32)[self._index]
-            sigma = np.exp(0.5 * outputs["log_variance"]) * scale[:, np.newaxis, np.newaxis]
+            sigma = outputs["log_variance"]
+            np.exp(np.multiply(sigma, 0.5, out=sigma), out=sigma)
+            sigma *= np.array(self.model.card.sigma_scale, np.float32)[self._index, np.newaxis, np.newaxis]
         else:
             sigma = self.first.estimate(block, optical, quality).sigma
         seen = "radar" in self.scene and np.isfinite(load(self.scene, "radar", block.rows, block.cols)).all(axis=0)
@@ -123,7 +147,13 @@ class NetworkEstimator:
                     f"{self.model.card.onnx}: returns {name!r} of shape {shape}; its card promises "
                     f"{(1, count, patch.height, patch.width)}"
                 )
-        return {name: found[name][0] if name == "land_cover" else found[name][0, self._index] for name in expected}
+        return {name: self._kept(name, found[name][0]) for name in expected}
+
+    def _kept(self, name: str, output: np.ndarray) -> np.ndarray:
+        """An output in the bands of the scene, as it is remembered."""
+        if name != "land_cover" and self._index != list(range(len(output))):
+            output = output[self._index]
+        return output.astype(np.float16) if name in HALVED else output
 
     def _inside(self, patch: Window) -> Window:
         inside = patch.intersection(Window(0, 0, *self._shape))
@@ -182,19 +212,16 @@ class NetworkEstimator:
             if not is_wanted(quality[here]).any():
                 continue
             found = self._cell(cell, self._estimate_cell)
-            restored = found.source[there] != Source.NONE
-            np.copyto(mean[:, *here], found.mean[:, *there], where=restored)
-            np.copyto(sigma[:, *here], found.sigma[:, *there], where=restored)
+            np.copyto(mean[:, *here], unpack(found.packed[:, *there]), where=found.known[there])
+            np.copyto(sigma[:, *here], found.sigma[:, *there], where=found.known[there])
         return mean, sigma
 
     def _unlooked(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        if self.first is None:
-            raise ValueError("nothing is to be restored, so there is no prior")
         guess, more = (np.zeros((len(self._index), window.height, window.width), np.float32) for _ in range(2))
         for cell, seen in self._cells(window):
             here, there = seen.inside(window), seen.inside(cell)
-            for whole, part in zip((guess, more), self._guess(cell, self.first.unlooked), strict=True):
-                whole[:, *here] = part[:, *there]
+            found = self._guess(cell, self._guess_cell)
+            guess[:, *here], more[:, *here] = unpack(found.packed[:, *there]), found.kriging[:, *there]
         return np.nan_to_num(guess, copy=False), more
 
     def _cells(self, window: Window) -> Iterator[tuple[Window, Window]]:
@@ -207,8 +234,17 @@ class NetworkEstimator:
             if seen is not None:
                 yield cell, seen
 
-    def _estimate_cell(self, cell: Window) -> Estimate:
+    def _estimate_cell(self, cell: Window) -> Prior:
+        optical = load(self.scene, "optical", cell.rows, cell.cols)
+        found = self._first.estimate(cell, optical, load(self.scene, "quality", cell.rows, cell.cols))
+        return Prior(pack(found.mean), found.sigma.astype(np.float16), found.source != Source.NONE)
+
+    def _guess_cell(self, cell: Window) -> Guess:
+        mean, kriging = self._first.unlooked(cell)
+        return Guess(pack(mean), kriging.astype(np.float16))
+
+    @property
+    def _first(self) -> SceneEstimator:
         if self.first is None:
             raise ValueError("nothing is to be restored, so there is no prior")
-        optical = load(self.scene, "optical", cell.rows, cell.cols)
-        return self.first.estimate(cell, optical, load(self.scene, "quality", cell.rows, cell.cols))
+        return self.first
