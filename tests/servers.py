@@ -22,6 +22,17 @@ class Ranged(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def admits(self):
+        return True
+
+    def parse_request(self):
+        if not super().parse_request():
+            return False
+        if not self.admits():
+            self.send_error(403)
+            return False
+        return True
+
     def do_GET(self):
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         path = Path(self.translate_path(self.path))
@@ -55,6 +66,36 @@ def files_over_http(folder):
             yield f"http://{LOOPBACK}:{server.server_port}"
         finally:
             server.shutdown()
+
+
+class Locked:
+    """A server over a folder that opens to the present token only, as those of signed addresses do."""
+
+    def __init__(self, folder):
+        self.tokens, self.signed = ["secret-0"], 0
+        lock = self
+
+        class Handler(Ranged):
+            def admits(self):
+                return self.path.endswith(f"token={lock.tokens[-1]}")
+
+        handler = functools.partial(Handler, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.address = f"http://{LOOPBACK}:{self.server.server_port}"
+
+    def sign(self, item):
+        """As a modifier of pystac-client: changes the item in place."""
+        self.signed += 1
+        for asset in item.assets.values():
+            asset.href = f"{asset.href}?token={self.tokens[-1]}"
+
+    def expire(self):
+        self.tokens.append(f"secret-{len(self.tokens)}")
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def free_port():

@@ -12,6 +12,7 @@ import rasterio
 
 from sunbreak import preview
 from sunbreak.clock import collecting, spent_on
+from sunbreak.inputs.opened import Source
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.steps.adapt import adapting
 from sunbreak.steps.fit import fit_estimator
@@ -27,8 +28,8 @@ CACHE: Final = 256 << 20
 
 
 def process(
-    optical: str | Path,
-    radar: str | Path | None,
+    optical: Source,
+    radar: Source | None,
     out: str | Path,
     *,
     references: Sequence[Reference] = (),
@@ -41,8 +42,8 @@ def process(
     """Restore one scene from its files to a product folder.
 
     Args:
-        optical: Sentinel-2 GeoTIFF.
-        radar: Sentinel-1 GeoTIFF, or None.
+        optical: Sentinel-2: a GeoTIFF, or a STAC item, as `steps.read.read` takes them.
+        radar: Sentinel-1, likewise, or None.
         out: Folder of the product.
         references: Images of other dates, clear where the scene is not.
         read_options: How the files are to be understood, `ReadOptions`.

@@ -12,9 +12,11 @@ import xarray as xr
 
 from sunbreak.bands import RADAR_BANDS, UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.combinations import TRUE_COLOUR
+from sunbreak.inputs.product_files import open_reflectance
 from sunbreak.legend import LAND_COVER_LEGEND, QUALITY_LEGEND, LegendEntry
 from sunbreak.radiometry.dn import decode
-from sunbreak.rasters.raster import georeferencing_optional, open_raster
+from sunbreak.rasters.pooled import Raster
+from sunbreak.rasters.raster import RasterFile, georeferencing_optional
 from sunbreak.tiles import Window
 
 PANEL: Final = 640
@@ -244,8 +246,8 @@ def render_product(
     """Render the pictures of a product's files.
 
     Args:
-        folder: Folder that holds `reflectance.tif`, `quality.tif`, `uncertainty.tif` and, if mapped, `land_cover.tif`.
-        bands: Names of the bands of `reflectance.tif`.
+        folder: Folder that holds the reflectance, `quality.tif`, `uncertainty.tif` and, if mapped, `land_cover.tif`.
+        bands: Names of its bands.
         encoding: How it stores reflectance, see `radiometry.decode`.
         cloudy: The cloudy picture as reflectance, (3, y, x), thinned alike, or None.
 
@@ -256,25 +258,25 @@ def render_product(
         RasterError: A file is missing or unreadable.
     """
     index = colour_bands(bands)
-    stored = thinned(folder / "reflectance.tif", [position + 1 for position in index])
+    stored = thinned(open_reflectance(folder), [position + 1 for position in index])
     restored = decode(stored, encoding)
-    quality = thinned(folder / "quality.tif", [1])[0]
-    sigma = thinned(folder / "uncertainty.tif", [index[0] + 1])[0].astype(np.float32)
+    quality = thinned(RasterFile(folder / "quality.tif"), [1])[0]
+    sigma = thinned(RasterFile(folder / "uncertainty.tif"), [index[0] + 1])[0].astype(np.float32)
     sigma[sigma == UNCERTAINTY_NODATA] = np.nan
     stretch = stretch_of(restored)
     pictures = [] if cloudy is None else [to_picture(cloudy, stretch)]
     pictures += [to_picture(restored, stretch), colour_classes(quality, QUALITY_LEGEND)]
     pictures.append(colour_uncertainty(sigma * UNCERTAINTY_SCALE))
     if (folder / "land_cover.tif").exists():
-        pictures.append(colour_classes(thinned(folder / "land_cover.tif", [1])[0], LAND_COVER_LEGEND))
+        pictures.append(colour_classes(thinned(RasterFile(folder / "land_cover.tif"), [1])[0], LAND_COVER_LEGEND))
     return side_by_side(pictures)
 
 
-def thinned(path: Path, indexes: list[int]) -> np.ndarray:
+def thinned(file: Raster, indexes: list[int]) -> np.ndarray:
     """Read a raster at the size of a panel, from its overviews.
 
     Args:
-        path: A raster.
+        file: A raster.
         indexes: Bands, counted from 1.
 
     Returns:
@@ -283,8 +285,5 @@ def thinned(path: Path, indexes: list[int]) -> np.ndarray:
     Raises:
         RasterError: The file is missing or unreadable.
     """
-    with open_raster(path) as file:
-        step = thinning(file.shape)
-        shape = (len(indexes), -(-file.height // step), -(-file.width // step))
-        picture: np.ndarray = file.read(indexes, out_shape=shape)
-    return picture
+    step = thinning(file.shape)
+    return file.overview((-(-file.shape[0] // step), -(-file.shape[1] // step)), indexes)

@@ -45,6 +45,7 @@ TOLD: Final = (
 """Attributes of a product that its item repeats."""
 MEDIA: Final = {
     ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    ".vrt": "application/vnd.gdal.vrt+xml",
     ".png": "image/png",
     ".json": "application/json",
 }
@@ -99,7 +100,7 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     for key, asset in assets.items():
         item.add_asset(key, asset)
     for title, path in _inputs(attrs):
-        target = os.path.relpath(Path(path).resolve(), out.resolve())
+        target = path if "://" in path else os.path.relpath(Path(path).resolve(), out.resolve())
         item.add_link(pystac.Link("derived_from", target, title=title))
     return item
 
@@ -109,7 +110,9 @@ def _inputs(attrs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     titles = ("optical", "radar", "quality", "reference", "reference_radar")
     for title in titles:
         paths = attrs.get(f"{title}_paths", [attrs.get(f"{title}_path")])
-        yield from ((title.replace("_", " "), str(path)) for path in paths if path)
+        # an item that was in memory has a name, and no place
+        there = (str(path) for path in paths if path and ("://" in str(path) or Path(path).exists()))
+        yield from ((title.replace("_", " "), path) for path in there)
 
 
 def _references(attrs: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -24,8 +24,10 @@ def restore_parser() -> ArgumentParser:
     parser = new_parser(
         "Restore the surface under cloud and shadow of one Sentinel-2 scene; clear pixels stay untouched."
     )
-    parser.add_argument("optical", metavar="S2", help="Sentinel-2 GeoTIFF, L1C or L2A")
-    parser.add_argument("--radar", metavar="S1", help="Sentinel-1 GeoTIFF (VV, VH) of the same place")
+    parser.add_argument("optical", metavar="S2", help="Sentinel-2, L1C or L2A: GeoTIFF, or STAC item (file or address)")
+    parser.add_argument(
+        "--radar", metavar="S1", help="Sentinel-1 (VV, VH) of the same place: GeoTIFF, or STAC item of RTC"
+    )
     parser.add_argument(
         "--reference",
         action="append",

@@ -25,10 +25,16 @@ def add_reading(parser: ArgumentParser) -> None:
     reading.add_argument(
         "--offset", type=int, metavar="N", help="number added to the DN: -1000 (baseline 04.00 on) or 0"
     )
-    reading.add_argument("--bands", metavar="LIST", help="names of the bands, B02,B03,...; - leaves one out")
+    reading.add_argument(
+        "--bands", metavar="LIST", help="names of the bands, B02,B03,...; - leaves one out; of an item, those to read"
+    )
     reading.add_argument("--metadata", metavar="FILE", help="SAFE MTD_*.xml or STAC item of the optical scene")
     reading.add_argument("--radar-units", metavar="dB|power", help="units of the radar file")
     reading.add_argument("--radar-bands", metavar="LIST", help="polarisations of the radar file, for example VH,VV")
+    reading.add_argument(
+        "--sign", metavar="MODULE:FUNCTION",
+        help="signs the addresses in STAC items, as planetary_computer:sign_inplace; called again when they expire",
+    )  # fmt: skip
     area = parser.add_argument_group("part of the scene")
     area.add_argument("--bbox", type=float, nargs=4, metavar=("W", "S", "E", "N"), help="in degrees")
     area.add_argument("--aoi", metavar="FILE", help="GeoJSON; its bounds are taken")
@@ -87,6 +93,7 @@ def read_options(given: Namespace) -> ReadOptions:
     return ReadOptions(
         level=given.level, offset=given.offset, bands=listed(given.bands), metadata=given.metadata,
         radar_units=given.radar_units, radar_bands=listed(given.radar_bands), bbox=given.bbox, aoi=given.aoi,
+        sign=given.sign,
     )  # fmt: skip
 
 

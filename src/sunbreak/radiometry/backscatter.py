@@ -14,7 +14,7 @@ from sunbreak.bands import RADAR_BANDS, REFUSED_POLARISATIONS
 from sunbreak.errors import RadiometryError, SunbreakWarning
 from sunbreak.radiometry.names import polarisation_from_name
 from sunbreak.radiometry.product_names import polarisations_from_name
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.sampling import sample_valid
 
 RadarUnits = Literal["dB", "power"]
@@ -92,7 +92,7 @@ def _scaled(stored: np.ndarray, storage: RadarStorage) -> tuple[np.ndarray, np.n
 
 
 def understand_radar(
-    file: RasterFile, *, units: RadarUnits | None = None, pols: Sequence[str] | None = None
+    file: Raster, *, units: RadarUnits | None = None, pols: Sequence[str] | None = None
 ) -> RadarStorage:
     """Find out how a radar file holds its backscatter.
 
@@ -151,7 +151,7 @@ def _plausible(stored: np.ndarray, draft: RadarStorage) -> np.ndarray:
         return np.asarray(valid & (values != 0) & (np.abs(values) < MAX_POWER) & (values > -MAX_ABS_DB))
 
 
-def _find_bands(file: RasterFile, pols: Sequence[str] | None) -> dict[str, int]:
+def _find_bands(file: Raster, pols: Sequence[str] | None) -> dict[str, int]:
     """Positions of the polarisations, counted from 1; empty if two bands stand in the usual order without names."""
     told: list[str | None] = [polarisation_from_name(text) for text in file.descriptions]
     if pols is not None:

@@ -18,8 +18,9 @@ from sunbreak.radiometry.product_metadata import read_metadata_file
 from sunbreak.radiometry.product_names import from_name
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.lazy import WindowedArray
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.sampling import sample_valid
+from sunbreak.rasters.stack import BandStack
 
 REFLECTANCE_RANGE: Final = (-0.2, 2.0)
 """Where the values of float files in reflectance lie, bright clouds included."""
@@ -31,7 +32,7 @@ FLOAT_DN: Final = 100.0
 class OpticalImage:
     """An optical file, understood."""
 
-    file: RasterFile
+    file: Raster
     """The file."""
     level: Level
     """Processing level."""
@@ -43,12 +44,13 @@ class OpticalImage:
     """What its metadata says."""
 
 
-def understand_optical(file: RasterFile, options: ReadOptions) -> OpticalImage:
+def understand_optical(file: Raster, options: ReadOptions, told: Sequence[Metadata] = ()) -> OpticalImage:
     """Find out what the numbers of an optical file mean.
 
     Args:
         file: The optical file.
         options: What the user knows better.
+        told: What the product that the file belongs to says; its name is then of no interest.
 
     Returns:
         The file with level, bands and encoding.
@@ -65,15 +67,15 @@ def understand_optical(file: RasterFile, options: ReadOptions) -> OpticalImage:
     scales, offsets = ([values[index - 1] for index in indexes] for values in (file.scales, file.offsets))
     statements = read_metadata_file(options.metadata) if options.metadata is not None else []
     statements += from_tags(file.tags | file.imagery_tags, file.path, scales=scales, offsets=offsets)
-    told = merge([*statements, *from_name(file.path, "sentinel-2")], file.path)
-    stated = stated_level(file.path, options.level, told)
+    facts = merge([*statements, *(told or from_name(file.path, "sentinel-2"))], file.path)
+    stated = stated_level(file.path, options.level, facts)
     encoding = _draft_encoding(file, indexes)
     stored = sample_valid(file, indexes, lambda values: valid_stored(values, encoding))
     if stored is None:
         raise RadiometryError(f"{file.path}: holds no valid pixel; check the file")
     valid = valid_stored(stored, encoding)
     bands = named[1] if named else name_by_count(file.path, stated, stored, valid)
-    level = choose_level(file.path, options.level, told, bands)
+    level = choose_level(file.path, options.level, facts, bands)
     if stored.dtype.kind == "f" and _holds_reflectance(file.path, stored[valid], scaled=any(s != 1 for s in scales)):
         if options.offset:
             raise RadiometryError(
@@ -81,11 +83,11 @@ def understand_optical(file: RasterFile, options: ReadOptions) -> OpticalImage:
             )
         encoding |= {"offset": 0, "quantification": 1, "nodata": _float_nodata(file, stored)}
     else:
-        encoding["offset"] = choose_offset(file.path, options.offset, told, (stored, valid), (bands, level))
-    return OpticalImage(file, level, bands, encoding, told)
+        encoding["offset"] = choose_offset(file.path, options.offset, facts, (stored, valid), (bands, level))
+    return OpticalImage(file, level, bands, encoding, facts)
 
 
-def _draft_encoding(file: RasterFile, indexes: tuple[int, ...]) -> dict[str, Any]:
+def _draft_encoding(file: Raster, indexes: tuple[int, ...]) -> dict[str, Any]:
     return {
         "dtype": str(file.dtype),
         "offset": None,
@@ -96,10 +98,11 @@ def _draft_encoding(file: RasterFile, indexes: tuple[int, ...]) -> dict[str, Any
         "scales": tuple(file.scales[index - 1] for index in indexes),
         "offsets": tuple(file.offsets[index - 1] for index in indexes),
         "tags": dict(file.tags),
+        "file_per_band": isinstance(file, BandStack),
     }
 
 
-def _usable_nodata(file: RasterFile) -> float | None:
+def _usable_nodata(file: Raster) -> float | None:
     """The file's nodata value if its data type can hold it."""
     if file.nodata is None or file.dtype.kind == "f":
         return file.nodata
@@ -121,7 +124,7 @@ def _holds_reflectance(path: Path, values: np.ndarray, *, scaled: bool) -> bool:
     )
 
 
-def _float_nodata(file: RasterFile, stored: np.ndarray) -> float | None:
+def _float_nodata(file: Raster, stored: np.ndarray) -> float | None:
     """The file's nodata value; 0 where it has none and pads with zeros in all bands."""
     if file.nodata is None and not np.isnan(stored).any() and np.all(stored == 0, axis=0).any():
         return 0.0
@@ -149,7 +152,7 @@ def optical_array(image: OpticalImage, window: tuple[slice, slice]) -> WindowedA
 class OpticalWindows:
     """Loads windows of reflectance."""
 
-    file: RasterFile
+    file: Raster
     """The optical file."""
     encoding: dict[str, Any]
     """How it stores reflectance."""

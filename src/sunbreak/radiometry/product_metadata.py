@@ -156,6 +156,22 @@ def from_stac(path: str | Path, content: bytes) -> list[Metadata]:
         raise InputError(f"{path}: not well-formed JSON ({error}); download it again") from error
     if not isinstance(item, dict) or item.get("type") != "Feature" or not isinstance(item.get("properties"), dict):
         raise InputError(f"{path}: not a STAC item (a GeoJSON Feature with properties); give the item itself")
+    return from_item(path, item)
+
+
+def from_item(path: str | Path, item: dict[str, Any]) -> list[Metadata]:
+    """What a parsed STAC item says of its product.
+
+    Args:
+        path: Where it comes from, for messages.
+        item: The item, with properties.
+
+    Returns:
+        Its statements, each with its source.
+
+    Raises:
+        RadiometryError: A scale or offset is none of Sentinel-2 products.
+    """
     properties, name = item["properties"], Path(path).name
     baseline = properties.get("s2:processing_baseline") or properties.get("processing:version")
     applied = properties.get("earthsearch:boa_offset_applied") is True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, get_args
+from typing import Any, TypedDict, get_args
 
 from sunbreak.bands import LEVELS, OFFSETS, RADAR_BANDS, Level
 from sunbreak.errors import OptionError
@@ -33,6 +33,8 @@ class ReadOptions:
     """West, south, east, north in degrees: read only the pixels that touch this area."""
     aoi: str | Path | None = None
     """GeoJSON file: read only the pixels inside its bounds."""
+    sign: str | Callable[[Any], Any] | None = None
+    """What signs the addresses in STAC items: a `modifier` of pystac-client, or its name as `module:function`."""
 
     def __post_init__(self) -> None:
         for name in ("bands", "radar_bands", "bbox"):  # lists from the command line become tuples
@@ -64,3 +66,4 @@ class ReadFields(TypedDict, total=False):
     radar_bands: Sequence[str] | None
     bbox: Bounds | None
     aoi: str | Path | None
+    sign: str | Callable[[Any], Any] | None

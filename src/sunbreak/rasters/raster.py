@@ -10,19 +10,17 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import rasterio
-from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.windows import Window
 
-from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
+from sunbreak.rasters.pooled import PooledRaster, first_line
 
 SIGNATURES: Final[dict[bytes, str]] = {
     b"II*\0": "GTiff",
@@ -85,11 +83,6 @@ def check_path(path: str | Path) -> Path:
     return resolved
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error.__cause__ or error).splitlines()
-    return lines[0].strip() if lines and lines[0].strip() else type(error).__name__
-
-
 @contextmanager
 def georeferencing_optional() -> Iterator[None]:
     """Open files without rasterio's warning that they are not georeferenced: here they need not be."""
@@ -115,24 +108,25 @@ def open_raster(path: str | Path) -> rasterio.DatasetReader:
         >>> import tempfile, numpy as np
         >>> path = Path(tempfile.mkdtemp()) / "one.tif"
         >>> with rasterio.open(path, "w", driver="GTiff", width=4, height=3, count=1, dtype="uint16",
-        ...                    crs="EPSG:32633", transform=Affine(10, 0, 500000, 0, -10, 5800000)) as file:
+        ...                    crs="EPSG:32633", transform=rasterio.Affine(10, 0, 500000, 0, -10, 5800000)) as file:
         ...     file.write(np.ones((1, 3, 4), "uint16"))
         >>> open_raster(path).shape
         (3, 4)
     """
     resolved = check_path(path)
     try:
-        driver = _driver(resolved)
+        with resolved.open("rb") as file:
+            driver = driver_of(file.read(8))
         with georeferencing_optional(), rasterio.Env(**GDAL_OPTIONS):
             dataset = rasterio.open(resolved, driver=driver, sharing=False)
     except (OSError, RasterioError, rasterio._err.CPLE_BaseError, UnicodeError) as error:
-        reason = _first_line(error).replace(str(resolved), "the file")
+        reason = first_line(error).replace(str(resolved), "the file")
         raise RasterError(
             f"{path}: not a readable GeoTIFF or JPEG 2000 ({reason}); check the download, or convert it with"
             " gdal_translate -of COG"
         ) from error
     try:
-        _check_header(path, dataset)
+        check_header(path, dataset)
         _check_length(path, dataset, resolved.stat().st_size)
     except RasterError:
         dataset.close()
@@ -140,16 +134,34 @@ def open_raster(path: str | Path) -> rasterio.DatasetReader:
     return dataset
 
 
-def _driver(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(8)
+def driver_of(start: bytes) -> str:
+    """The driver of a file.
+
+    Args:
+        start: Its first 8 bytes.
+
+    Returns:
+        Name of GDAL's driver.
+
+    Raises:
+        OSError: It is of another format.
+    """
     driver = next((driver for signature, driver in SIGNATURES.items() if start.startswith(signature)), None)
     if driver is None:
         raise OSError(f"it begins with {start[:4]!r}")
     return driver
 
 
-def _check_header(path: str | Path, dataset: rasterio.DatasetReader) -> None:
+def check_header(path: str | Path, dataset: rasterio.DatasetReader) -> None:
+    """Bound what a header declares.
+
+    Args:
+        path: Of the raster, for messages.
+        dataset: The raster.
+
+    Raises:
+        RasterError: Its bands, size, data type or blocks are none of what is read.
+    """
     if not dataset.count or dataset.count > MAX_BANDS:
         raise RasterError(f"{path}: has {dataset.count} bands, expected 1 to {MAX_BANDS}; select bands first")
     if max(dataset.height, dataset.width) > MAX_SIDE:
@@ -194,7 +206,7 @@ def _check_length(path: str | Path, dataset: rasterio.DatasetReader, size: int) 
                 )
 
 
-class RasterFile:
+class RasterFile(PooledRaster):
     """A raster file that any thread or forked process may read windows from; pickles as its path.
 
     Example:
@@ -203,6 +215,9 @@ class RasterFile:
         sunbreak.errors.RasterError: missing.tif: no such file; check the path
     """
 
+    options = GDAL_OPTIONS
+    in_turn = True
+
     def __init__(self, path: str | Path) -> None:
         """Open the file and note its header.
 
@@ -210,23 +225,8 @@ class RasterFile:
             path: A local GeoTIFF or JPEG 2000 file.
         """
         self.path = Path(path)
-        """As the user gave it, for messages."""
-        dataset = open_raster(path)
         self._resolved = check_path(path)
-        self._pool: list[rasterio.DatasetReader] = [dataset]
-        self._pid, self._lock, self._turn = os.getpid(), threading.Lock(), threading.Lock()
-        self.shape: tuple[int, int] = dataset.shape
-        self.count: int = dataset.count
-        self.dtype = np.dtype(dataset.dtypes[0])
-        self.crs = dataset.crs
-        self.transform: Affine = dataset.transform
-        self.has_gcps: bool = bool(dataset.gcps[0])
-        self.nodata: float | None = dataset.nodata
-        self.descriptions: tuple[str | None, ...] = dataset.descriptions
-        self.scales: tuple[float, ...] = dataset.scales
-        self.offsets: tuple[float, ...] = dataset.offsets
-        self.tags: dict[str, str] = dataset.tags()
-        self.imagery_tags: dict[str, str] = dataset.tags(ns="IMAGERY")
+        self._note_header()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": str(self._resolved)}
@@ -234,43 +234,10 @@ class RasterFile:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["path"])  # type: ignore[misc]
 
-    @contextmanager
-    def borrow(self) -> Iterator[rasterio.DatasetReader]:
-        """Lend an open dataset that no other thread uses meanwhile."""
-        with self._lock:
-            if self._pid != os.getpid():  # a fork shares the parent's file positions
-                self._pool, self._pid = [], os.getpid()
-            dataset = self._pool.pop() if self._pool else None
-        if dataset is None:
-            dataset = open_raster(self._resolved)
-        try:
-            yield dataset
-        finally:
-            with self._lock:
-                self._pool.append(dataset)
+    def _open(self) -> rasterio.DatasetReader:
+        return open_raster(self._resolved)
 
-    def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> np.ndarray:
-        """Read stored values of a window.
-
-        Args:
-            rows: Rows, inside the raster.
-            cols: Columns, inside the raster.
-            indexes: Bands, counted from 1; None for all.
-
-        Returns:
-            (band, y, x), of the file's data type.
-
-        Raises:
-            RasterError: A block cannot be decoded; download the file again.
-        """
-        window = Window.from_slices(rows, cols)
-        wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
-        try:
-            # one after the other: every dataset decodes for itself what threads side by side have in common
-            with self._turn, spent_on("reading"), self.borrow() as dataset, rasterio.Env(**GDAL_OPTIONS):
-                return np.asarray(dataset.read(wanted, window=window))
-        except (RasterioError, rasterio._err.CPLE_BaseError) as error:
-            raise RasterError(
-                f"{self.path}: rows {rows.start}-{rows.stop} cannot be read ({_first_line(error)}); the file is"
-                " damaged, download it again"
-            ) from error
+    def _failed(self, what: str, error: BaseException) -> RasterError:
+        return RasterError(
+            f"{self.path}: {what} cannot be read ({first_line(error)}); the file is damaged, download it again"
+        )

@@ -7,24 +7,27 @@ from typing import Final
 
 import numpy as np
 
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 
 GRID: Final = 5
 """Windows a side; 25 windows of 128 x 128 pixels see every part of a tile at the price of about 200 blocks."""
+FEW: Final = 2
+"""Windows a side where each costs much."""
 SIDE: Final = 128
 """Side of one sampled window, in pixels."""
 STRIP_PIXELS: Final = 1 << 22
 """Pixels read at once when a whole file has to be searched."""
 
 
-def _windows(length: int) -> list[slice]:
+def _windows(length: int, *, costly: bool) -> list[slice]:
     if length <= GRID * SIDE:
         return [slice(0, length)]
     starts = np.linspace(0, length - SIDE, GRID).astype(int)
+    starts = starts[1:-1:FEW] if costly else starts  # the corners of a tile are often empty
     return [slice(int(start), int(start) + SIDE) for start in starts]
 
 
-def sample(file: RasterFile, indexes: Sequence[int] | None = None) -> np.ndarray:
+def sample(file: Raster, indexes: Sequence[int] | None = None) -> np.ndarray:
     """Read a regular grid of windows; all of a small file.
 
     Args:
@@ -37,13 +40,12 @@ def sample(file: RasterFile, indexes: Sequence[int] | None = None) -> np.ndarray
     Raises:
         RasterError: A block cannot be read.
     """
-    parts = [file.read(rows, cols, indexes) for rows in _windows(file.shape[0]) for cols in _windows(file.shape[1])]
+    rows, cols = (_windows(side, costly=file.costly) for side in file.shape)
+    parts = [file.read(there, here, indexes) for there in rows for here in cols]
     return np.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=1)
 
 
-def sample_valid(
-    file: RasterFile, indexes: Sequence[int], valid: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray | None:
+def sample_valid(file: Raster, indexes: Sequence[int], valid: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
     """Sample a file; search all of it, strip by strip, when the sample holds nothing valid.
 
     Args:

@@ -76,23 +76,23 @@ def _photos(product: Product) -> list[str]:
     photos = [(preview.to_picture(one, stretch), name) for one, name in shown]
     if product.radar is not None:
         file, storage = product.radar
-        decibels = decode_backscatter(preview.thinned(file.path, list(storage.indexes)), storage)
+        decibels = decode_backscatter(preview.thinned(file, list(storage.indexes)), storage)
         photos.append((preview.colour_radar(decibels), "Radar: red VV, green VH, blue VV \N{MINUS SIGN} VH"))
-    quality, source = preview.thinned(product.quality.path, [1, 2])
+    quality, source = preview.thinned(product.quality, [1, 2])
     photos.append((preview.colour_classes(quality, QUALITY_LEGEND), "Quality"))
     photos.append((preview.colour_classes(source, SOURCE_LEGEND), "Source"))
-    stored = preview.thinned(product.uncertainty.path, [product.bands.index(bands[0]) + 1])[0].astype(np.float32)
+    stored = preview.thinned(product.uncertainty, [product.bands.index(bands[0]) + 1])[0].astype(np.float32)
     sigma = np.where(stored == UNCERTAINTY_NODATA, np.nan, stored * UNCERTAINTY_SCALE)
     caption = f"Uncertainty of {bands[0]}: black 0, brightest {preview.UNCERTAINTY_TOP:g} or more"
     photos.append((preview.colour_uncertainty(sigma), caption))
     if product.land_cover is not None:
-        codes = preview.thinned(product.land_cover.path, [1])[0]
+        codes = preview.thinned(product.land_cover, [1])[0]
         photos.append((preview.colour_classes(codes, LAND_COVER_LEGEND), "Land cover (ESA WorldCover classes)"))
     return [photo(preview.png_bytes(picture), name) for picture, name in photos]
 
 
 def _small(image: OpticalImage, bands: list[str]) -> np.ndarray:
-    return decode(preview.thinned(image.file.path, indexes_of(image, bands)), image.encoding)
+    return decode(preview.thinned(image.file, indexes_of(image, bands)), image.encoding)
 
 
 def _coverage(found: Sample) -> str:

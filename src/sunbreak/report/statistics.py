@@ -13,6 +13,7 @@ from sunbreak.errors import InputError
 from sunbreak.radiometry.dn import decode, is_reflectance
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
 from sunbreak.radiometry.read_options import ReadOptions
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.raster import RasterFile
 from sunbreak.steps.read_product import Product, indexes_of
 
@@ -85,7 +86,7 @@ def _spread(side: int) -> list[slice]:
     return [slice(int(start), int(start) + WINDOW) for start in starts]
 
 
-def _read(file: RasterFile, indexes: list[int] | None, windows: list[tuple[slice, slice]]) -> np.ndarray:
+def _read(file: Raster, indexes: list[int] | None, windows: list[tuple[slice, slice]]) -> np.ndarray:
     parts = [file.read(rows, cols, indexes) for rows, cols in windows]
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 

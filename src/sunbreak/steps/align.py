@@ -23,6 +23,7 @@ from sunbreak.radiometry.dn import decode as decode_reflectance
 from sunbreak.radiometry.optical import OpticalImage
 from sunbreak.rasters.lazy import WindowedArray, lazy
 from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs, extent
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.raster import RasterFile
 from sunbreak.rasters.resample import source_window
 from sunbreak.steps.warp import AlignedWindows, Decode
@@ -37,7 +38,7 @@ HIGHEST_CODE: Final = 255
 """Class rasters hold bytes."""
 
 
-def grid_of(file: RasterFile) -> Grid:
+def grid_of(file: Raster) -> Grid:
     """The grid of a raster file.
 
     Args:
@@ -77,7 +78,7 @@ def grid_of_geobox(geobox: GeoBox) -> Grid:
     return Grid(crs, geobox.affine, (height, width))
 
 
-def relate(file: RasterFile, grid: Grid, name: str) -> PixelMap:
+def relate(file: Raster, grid: Grid, name: str) -> PixelMap:
     """Find the way from the optical grid to a file.
 
     Args:
@@ -120,7 +121,7 @@ def relate(file: RasterFile, grid: Grid, name: str) -> PixelMap:
     return PixelMap(Grid(None, Affine.identity(), grid.shape), Grid(None, Affine.identity(), other.shape))
 
 
-def align_radar(file: RasterFile, storage: RadarStorage, grid: Grid, name: str) -> WindowedArray:
+def align_radar(file: Raster, storage: RadarStorage, grid: Grid, name: str) -> WindowedArray:
     """Lay backscatter on the optical grid.
 
     Radar on the same grid is read as it is. Otherwise it is interpolated bilinearly in linear power; where its pixels
@@ -164,7 +165,7 @@ def align_optical(image: OpticalImage, grid: Grid, name: str) -> WindowedArray:
 
 
 def _aligned(
-    file: RasterFile, indexes: tuple[int, ...], decode: Decode, grid: Grid, name: str, *, decibels: bool = False
+    file: Raster, indexes: tuple[int, ...], decode: Decode, grid: Grid, name: str, *, decibels: bool = False
 ) -> WindowedArray:
     way = relate(file, grid, name)
     # how finely optical pixels are split: not at all until two pixels of the file fit beside each other into one
@@ -177,7 +178,7 @@ def _aligned(
 class ClassWindows:
     """Loads windows of a class raster on the optical grid, by nearest neighbour."""
 
-    file: RasterFile
+    file: Raster
     """The class raster."""
     way: PixelMap
     """From optical pixels to its pixels."""

@@ -75,8 +75,9 @@ def mask(
         progress: Show a progress bar on a terminal.
 
     Returns:
-        The scene with `quality`, (y, x), uint8. The attribute `quality_from` says where it comes from: `file`, `scene`,
-        `rule`, or the network's name; then `mask_precision` and `mask_sha256` name its arithmetic and weights.
+        The scene with `quality`, (y, x), uint8. The attribute `quality_from` says where it comes from: `file`, `scene`
+        or the name of the layer that its product brings (`SCL`), `rule`, or the network's name; then `mask_precision`
+        and `mask_sha256` name its arithmetic and weights.
 
     Raises:
         QualityError: The quality file holds codes that nobody has explained.
@@ -122,7 +123,7 @@ def quality_source(scene: xr.Dataset, options: MaskOptions) -> tuple[QualityOf, 
         return _where_data(scene, quality_from_file(scene, options.quality, options.quality_map)), _told("file")
     if "quality" in scene and options.method == "auto":
         layer = lambda window: load(scene, "quality", window.rows, window.cols)  # noqa: E731 - the short of it
-        return _where_data(scene, layer), _told("scene")
+        return _where_data(scene, layer), _told(scene.attrs.get("quality_layer", "scene"))
     weights = Path(options.method) if options.method not in METHODS else cloud_network.WEIGHTS
     has_rule = set(RULE_BANDS) <= {str(name) for name in scene["band"].values} or not weights.is_file()
     if options.method == "rule" or (options.method == "auto" and has_rule):

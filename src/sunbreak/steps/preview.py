@@ -8,9 +8,11 @@ import numpy as np
 
 from sunbreak import preview as drawing
 from sunbreak.errors import OptionError, RasterError
+from sunbreak.inputs.product_files import is_product
 from sunbreak.legend import QUALITY_LEGEND
 from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.geotiff import failing_as
+from sunbreak.rasters.raster import RasterFile
 from sunbreak.scene import window as load
 from sunbreak.steps.read import read
 from sunbreak.steps.read_product import indexes_of, read_product
@@ -20,7 +22,7 @@ def preview(folder: Path, out: Path | None = None) -> Path:
     """Draw the picture of a folder.
 
     Args:
-        folder: A product (`reflectance.tif`) or a simulated scene (`optical.tif` and `truth.tif`).
+        folder: A product or a simulated scene (`optical.tif` and `truth.tif`).
         out: PNG file to write; None means a file beside the folder, whose own picture has its checksum in the item.
 
     Returns:
@@ -34,7 +36,7 @@ def preview(folder: Path, out: Path | None = None) -> Path:
     target = out or folder.resolve().with_name(f"{folder.resolve().name}-preview.png")
     if not target.parent.is_dir():
         raise OptionError(f"{target}: no such folder; choose another -o/--out")
-    if (folder / "reflectance.tif").exists():
+    if is_product(folder):
         picture = _product(folder)
     elif (folder / "truth.tif").exists():
         picture = _simulated(folder)
@@ -52,7 +54,7 @@ def _product(folder: Path) -> np.ndarray:
     # a product of part of an image has no cloudy picture of the same size
     if cloudy is not None and cloudy.file.shape == product.grid.shape:
         shown = [bands[position] for position in drawing.colour_bands(bands)]
-        colours = decode(drawing.thinned(cloudy.file.path, indexes_of(cloudy, shown)), cloudy.encoding)
+        colours = decode(drawing.thinned(cloudy.file, indexes_of(cloudy, shown)), cloudy.encoding)
     return drawing.render_product(folder, bands, product.reflectance.encoding, colours)
 
 
@@ -62,7 +64,7 @@ def _simulated(folder: Path) -> np.ndarray:
     stretch = drawing.stretch_of(colours)
     step = drawing.thinning((cloudy.sizes["y"], cloudy.sizes["x"]))
     radar = load(cloudy, "radar", slice(None, None, step), slice(None, None, step))
-    quality = drawing.thinned(folder / "quality.tif", [1])[0]
+    quality = drawing.thinned(RasterFile(folder / "quality.tif"), [1])[0]
     return drawing.side_by_side(
         [
             drawing.to_picture(drawing.scene_colours(cloudy), stretch),

@@ -1,10 +1,9 @@
-"""Read an optical file, and a radar file of the same place, into a scene whose pixels are read when asked for."""
+"""Read an optical input, and a radar input of the same place, into a scene whose pixels are read when asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
-from pathlib import Path
 from typing import Any, Unpack
 
 import xarray as xr
@@ -13,24 +12,26 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from sunbreak.errors import OptionError, SunbreakWarning
+from sunbreak.inputs.opened import RadarInput, Source, open_optical, open_radar
 from sunbreak.radiometry.backscatter import understand_radar
 from sunbreak.radiometry.metadata import days_between, from_tags, merge
-from sunbreak.radiometry.optical import optical_array, understand_optical
+from sunbreak.radiometry.optical import optical_array
 from sunbreak.radiometry.product_names import from_name
 from sunbreak.radiometry.read_options import ReadFields, ReadOptions
 from sunbreak.rasters.crop import bounds_of_geojson, crop_window
 from sunbreak.rasters.lazy import lazy
 from sunbreak.rasters.pixelmap import Grid, compose
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.scene import make_scene
 from sunbreak.steps.align import RADAR_DAYS, align_radar, grid_of
+from sunbreak.steps.layer_quality import layer_quality
 
 __all__ = ["ReadFields", "ReadOptions", "read"]
 
 
 def read(
-    optical: str | Path,
-    radar: str | Path | None = None,
+    optical: Source,
+    radar: Source | None = None,
     *,
     options: ReadOptions | None = None,
     **fields: Unpack[ReadFields],
@@ -38,13 +39,16 @@ def read(
     """Read one scene.
 
     Args:
-        optical: Sentinel-2 image, one GeoTIFF or JPEG 2000 file with all bands: DN or reflectance.
-        radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid; None for none.
+        optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; or a STAC item, its
+            file, its address, or itself as `pystac.Item` or dictionary.
+        radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid: a GeoTIFF, or a STAC
+            item; None for none.
         options: What the user knows better than the files.
         fields: The fields of `ReadOptions` as keywords, instead of `options`.
 
     Returns:
-        The scene (see `sunbreak.scene`) on the grid of the optical file; pixels are read when asked for.
+        The scene (see `sunbreak.scene`) on the grid of the optical file, or of the finest band of an item; pixels are
+        read when asked for. It holds `quality` where the product brings a scene classification.
 
     Raises:
         OptionError: An option's value is impossible.
@@ -60,21 +64,21 @@ def read(
             raise OptionError(f"give options or {', '.join(fields)}, not both")
         options = ReadOptions(**fields)
     options = options or ReadOptions()
-    image = understand_optical(RasterFile(optical), options)
+    opened = open_optical(optical, options)
+    image, name = opened.understood(options), opened.name
     whole = grid_of(image.file)
-    window = _window(whole, options, str(optical))
+    window = _window(whole, options, name)
     grid = _cropped(whole, window)
     arrays: dict[str, Any] = {"optical": lazy(optical_array(image, window))}
-    facts: dict[str, Any] = {"datetime": image.told.datetime, "optical_path": str(optical)}
+    facts: dict[str, Any] = {"datetime": image.told.datetime, "optical_path": name}
+    layers = layer_quality(opened.classes, opened.probability, grid, name)
+    if layers is not None:
+        arrays["quality"] = lazy(layers)
+        facts["quality_layer"] = "cloud probability" if opened.classes is None else "SCL"
     if radar is not None:
-        file = RasterFile(radar)
-        arrays |= _radar_arrays(file, grid, str(optical), options)
-        told = merge([*from_tags(file.tags | file.imagery_tags, radar), *from_name(radar, "sentinel-1")], radar)
-        days = days_between(image.told.datetime, told.datetime)
-        facts |= {"radar_path": str(radar), "radar_datetime": told.datetime, "radar_days": days}
-        if days is not None and days > RADAR_DAYS:
-            message = f"{radar}: was taken {days:.0f} days from {optical}; fields and water may have changed between"
-            warnings.warn(message, SunbreakWarning, stacklevel=2)
+        beside = open_radar(radar, options)
+        arrays |= _radar_arrays(beside.file, grid, name, options)
+        facts |= _radar_facts(beside, image.told.datetime, name)
     crs = None if grid.crs is None else CRS(grid.crs)
     return make_scene(
         **arrays,
@@ -90,7 +94,17 @@ def read(
     )
 
 
-def _radar_arrays(file: RasterFile, grid: Grid, name: str, options: ReadOptions) -> dict[str, Any]:
+def _radar_facts(radar: RadarInput, optical_time: str | None, name: str) -> dict[str, Any]:
+    tags = from_tags(radar.file.tags | radar.file.imagery_tags, radar.name)
+    told = merge([*radar.told, *tags, *from_name(radar.name, "sentinel-1")], radar.name)
+    days = days_between(optical_time, told.datetime)
+    if days is not None and days > RADAR_DAYS:
+        message = f"{radar.name}: was taken {days:.0f} days from {name}; fields and water may have changed between"
+        warnings.warn(message, SunbreakWarning, stacklevel=3)
+    return {"radar_path": radar.name, "radar_datetime": told.datetime, "radar_days": days}
+
+
+def _radar_arrays(file: Raster, grid: Grid, name: str, options: ReadOptions) -> dict[str, Any]:
     storage = understand_radar(file, units=options.radar_units, pols=options.radar_bands)
     return {"radar": lazy(align_radar(file, storage, grid, name)), "pols": storage.pols}
 

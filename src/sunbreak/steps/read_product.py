@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from sunbreak.errors import InputError, RasterError, SunbreakWarning
+from sunbreak.inputs.items import is_address
+from sunbreak.inputs.opened import open_optical, open_radar
+from sunbreak.inputs.product_files import is_product, open_reflectance
 from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
 from sunbreak.radiometry.dn import is_reflectance
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.pixelmap import Grid
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.raster import RasterFile
 from sunbreak.steps.align import grid_of, relate
 
@@ -33,16 +37,16 @@ class Product:
     item: dict[str, Any]
     """Its STAC item."""
     reflectance: OpticalImage
-    """`reflectance.tif`."""
+    """Its reflectance: `reflectance.tif`, or one file a band."""
     quality: RasterFile
     """`quality.tif`: quality, source."""
     uncertainty: RasterFile
-    """`uncertainty.tif`, with the bands of `reflectance.tif`."""
+    """`uncertainty.tif`, with the bands of the reflectance."""
     land_cover: RasterFile | None
     """`land_cover.tif`, if it was mapped: class, probability."""
     optical: OpticalImage | None
     """The cloudy image with the same bands; None if it is not there any more."""
-    radar: tuple[RasterFile, RadarStorage] | None
+    radar: tuple[Raster, RadarStorage] | None
     """The radar image; None without one, or if it is not there any more."""
 
     @property
@@ -74,9 +78,9 @@ def read_product(folder: Path) -> Product:
         RasterError: The folder holds no finished product, or a file cannot be read.
     """
     item = read_item(folder / "item.json")
-    if not (folder / "reflectance.tif").is_file():
+    if not is_product(folder):
         raise RasterError(f"{folder}: holds no restored scene (reflectance.tif); make one with sunbreak restore")
-    reflectance = understand_optical(RasterFile(folder / "reflectance.tif"), ReadOptions())
+    reflectance = understand_optical(open_reflectance(folder), ReadOptions())
     land_cover = folder / "land_cover.tif"
     return Product(
         folder=folder,
@@ -133,7 +137,8 @@ def _input(folder: Path, item: dict[str, Any], title: str) -> Path | None:
     """The file that a product was made from, by the title of its link."""
     links = [link for link in item.get("links", ()) if isinstance(link, dict) and link.get("rel") == "derived_from"]
     found = next((str(link.get("href")) for link in links if link.get("title") == title), None)
-    return None if found is None else folder / found
+    # what lies behind an address is left there: a product from elsewhere may name any
+    return None if found is None or is_address(found) else folder / found
 
 
 def _optical(path: Path | None, product: OpticalImage) -> OpticalImage | None:
@@ -142,20 +147,20 @@ def _optical(path: Path | None, product: OpticalImage) -> OpticalImage | None:
         return None
     offset = None if is_reflectance(product.encoding) else product.encoding["offset"]
     try:
-        file = RasterFile(path)
-        bands = product.bands if file.count == len(product.bands) else None
-        image = understand_optical(file, ReadOptions(level=product.level, offset=offset, bands=bands))
-        relate(file, grid_of(product.file), str(product.file.path))
+        opened = open_optical(path, ReadOptions(bands=product.bands), local=True)
+        bands = product.bands if opened.file.count == len(product.bands) else None
+        image = opened.understood(ReadOptions(level=product.level, offset=offset, bands=bands))
+        relate(image.file, grid_of(product.file), str(product.file.path))
     except InputError:
         return None  # the input is gone, was moved or has changed: what is there is shown without it
     return image if set(product.bands) <= set(image.bands) else None
 
 
-def _radar(path: Path | None, product: OpticalImage) -> tuple[RasterFile, RadarStorage] | None:
+def _radar(path: Path | None, product: OpticalImage) -> tuple[Raster, RadarStorage] | None:
     if path is None:
         return None
     try:
-        file = RasterFile(path)
+        file = open_radar(path, ReadOptions(), local=True).file
         relate(file, grid_of(product.file), str(product.file.path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SunbreakWarning)  # told when the product was made

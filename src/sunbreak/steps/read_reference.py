@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,18 +13,19 @@ import numpy as np
 import xarray as xr
 
 from sunbreak.errors import OptionError, RadiometryError
+from sunbreak.inputs.opened import OpticalInput, open_optical, open_radar
+from sunbreak.inputs.product_files import REFLECTANCE, is_product, open_reflectance
 from sunbreak.legend import Quality, Source
 from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
-from sunbreak.radiometry.optical import OpticalImage, understand_optical
+from sunbreak.radiometry.optical import OpticalImage
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.lazy import WindowedArray, lazy
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.scene import make_scene
 from sunbreak.steps.align import align_optical, align_radar, grid_of_geobox, warp_classes
 
-REFLECTANCE: Final = "reflectance.tif"
 QUALITY: Final = "quality.tif"
-"""Files of a product that a reference is taken from."""
+"""File of a product that says what was measured."""
 Understood = TypeVar("Understood", OpticalImage, RadarStorage)
 
 
@@ -67,22 +67,22 @@ def read_reference(
     """
     options = options or ReadOptions()
     folder = Path(optical) if Path(optical).is_dir() else None
-    if folder is not None and not all((folder / name).is_file() for name in (REFLECTANCE, QUALITY)):
+    if folder is not None and not (is_product(folder) and (folder / QUALITY).is_file()):
         raise OptionError(
             f"{optical}: is a folder without {REFLECTANCE} and {QUALITY}; give a Sentinel-2 GeoTIFF, or the folder of a"
             " product"
         )
-    path = str(optical if folder is None else folder / REFLECTANCE)
+    opened = open_optical(optical, options) if folder is None else _of_product(folder)
     name, geobox = str(scene.attrs.get("optical_path", "the scene")), scene.odc.geobox
     grid = grid_of_geobox(geobox)
-    image = _with_bands(_understood(RasterFile(path), options), scene, name)
+    image = _with_bands(_understood(opened, options), scene, name)
     arrays: dict[str, Any] = {"optical": lazy(align_optical(image, grid, name))}
     if folder is not None:
         classes, source = (warp_classes(folder / QUALITY, geobox, name=name, band=band) for band in (1, 2))
         load = MeasuredWindows(classes, source)
         arrays["quality"] = lazy(WindowedArray(grid.shape, np.uint8, load))
     if radar is not None and "radar" in scene:
-        file = RasterFile(radar)
+        file = open_radar(radar, options).file
         storage = _with_pols(_radar_understood(file, options), file, scene, name)
         arrays |= {"radar": lazy(align_radar(file, storage, grid, name)), "pols": storage.pols}
     return make_scene(
@@ -92,7 +92,7 @@ def read_reference(
         geobox=geobox,
         encoding=image.encoding,
         datetime=image.told.datetime,
-        optical_path=path,
+        optical_path=opened.name,
         radar_path=None if radar is None else str(radar),
         sun_azimuth=image.told.sun_azimuth,
         sun_elevation=image.told.sun_elevation,
@@ -125,12 +125,17 @@ class MeasuredWindows:
         return np.where(clear, Quality.CLEAR, np.where(classes > 0, cloud, Quality.NODATA)).astype(np.uint8)
 
 
-def _understood(file: RasterFile, options: ReadOptions) -> OpticalImage:
+def _of_product(folder: Path) -> OpticalInput:
+    file = open_reflectance(folder)
+    return OpticalInput(file, str(file.path))
+
+
+def _understood(opened: OpticalInput, options: ReadOptions) -> OpticalImage:
     """By its own metadata first; where they leave something open, by as little of the user's word as does."""
-    return _first(partial(understand_optical, file), _attempts(options, "level", "bands", "offset"))
+    return _first(opened.understood, _attempts(options, "level", "bands", "offset"))
 
 
-def _radar_understood(file: RasterFile, options: ReadOptions) -> RadarStorage:
+def _radar_understood(file: Raster, options: ReadOptions) -> RadarStorage:
     def understand(attempt: ReadOptions) -> RadarStorage:
         return understand_radar(file, units=attempt.radar_units, pols=attempt.radar_bands)
 
@@ -168,7 +173,7 @@ def _with_bands(image: OpticalImage, scene: xr.Dataset, name: str) -> OpticalIma
     return dataclasses.replace(image, bands=bands, encoding=image.encoding | {"indexes": indexes})
 
 
-def _with_pols(storage: RadarStorage, file: RasterFile, scene: xr.Dataset, name: str) -> RadarStorage:
+def _with_pols(storage: RadarStorage, file: Raster, scene: xr.Dataset, name: str) -> RadarStorage:
     """The storage of the polarisations that the scene has alone."""
     pols = tuple(str(value) for value in scene["pol"].values)
     missing = [pol for pol in pols if pol not in storage.pols]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from sunbreak.rasters.pixelmap import PixelMap
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.resample import bilinear, source_window
 
 BLOCK: Final = 512
@@ -23,7 +23,7 @@ Decode = Callable[[np.ndarray], np.ndarray]
 class AlignedWindows:
     """Loads windows of a file on the optical grid."""
 
-    file: RasterFile
+    file: Raster
     """The file."""
     indexes: tuple[int, ...]
     """Its bands, counted from 1."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -17,6 +18,7 @@ from sunbreak import preview, stac
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
+from sunbreak.inputs.product_files import BAND_FILE, MOSAIC, REFLECTANCE, band_file, write_mosaic
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry, Source
 from sunbreak.radiometry.dn import encode, is_reflectance
 from sunbreak.radiometry.metadata import Metadata, to_tags
@@ -26,9 +28,9 @@ from sunbreak.steps.restore import RestoredBlock
 from sunbreak.tiles import blocks
 
 NAMES: Final = (
-    "reflectance.tif", "quality.tif", "uncertainty.tif", "land_cover.tif", "preview.png", "model.json", "item.json"
+    REFLECTANCE, MOSAIC, "quality.tif", "uncertainty.tif", "land_cover.tif", "preview.png", "model.json", "item.json"
 )  # fmt: skip
-"""The files of a product."""
+"""The files of a product, beside those of single bands."""
 OPTIONAL: Final = {"land_cover": "land_cover.tif", "model": "model.json"}
 """Those that depend on the model, by the key of their asset."""
 INPUTS: Final = ("optical_path", "radar_path", "quality_path")
@@ -80,11 +82,18 @@ class ProductWriter:
         told = self._scene.attrs
         others = [*told.get("reference_paths", ()), *told.get("reference_radar_paths", ())]
         for path in [*(told.get(key) for key in INPUTS), *others]:
-            if path and Path(path).resolve().parent == self._stage.out.resolve() and Path(path).name in NAMES:
+            if path and Path(path).resolve().parent == self._stage.out.resolve() and _is_ours(Path(path).name):
                 raise OptionError(f"{path}: is an input and would be overwritten; choose another -o/--out")
 
     def _create(self) -> None:
-        self._reflectance = self._stage.create("reflectance.tif", self._reflectance_spec())
+        spec = self._reflectance_spec()
+        names = {REFLECTANCE: self._bands}
+        if self._encoding.get("file_per_band"):
+            names = {band_file(band): [band] for band in self._bands}
+        self._reflectance = {
+            name: self._stage.create(name, replace(spec, count=len(bands), descriptions=tuple(bands)))
+            for name, bands in names.items()
+        }
         self._quality = self._stage.create("quality.tif", self._classes("quality", "source", QUALITY_LEGEND, 0))
         self._uncertainty = self._stage.create(
             "uncertainty.tif",
@@ -155,7 +164,11 @@ class ProductWriter:
         if changed.any():
             np.copyto(stored, encode(block.reflectance, self._encoding, clip=True), where=changed)
         coded = _coded_sigma(block.uncertainty)
-        self._reflectance.write(stored, top, left)
+        if len(self._reflectance) == 1:
+            self._reflectance[next(iter(self._reflectance))].write(stored, top, left)
+        else:
+            for writer, plane in zip(self._reflectance.values(), stored, strict=True):
+                writer.write(plane, top, left)
         self._quality.write(np.stack([block.quality, block.source]), top, left)
         self._uncertainty.write(coded, top, left)
         if block.land_cover is not None and block.land_cover_probability is not None:
@@ -177,6 +190,10 @@ class ProductWriter:
         files = self._stage.finish()
         folder = self._stage.staging
         with failing_as(self._stage.out):
+            if REFLECTANCE not in self._reflectance:
+                kept = self._encoding["dtype"], self._encoding["nodata"]
+                write_mosaic(self._stage.path(MOSAIC), self._geobox, self._bands, kept)
+                files[MOSAIC] = folder / MOSAIC
             picture = preview.render_product(folder, self._bands, self._encoding, cloudy)
             preview.write_png(picture, folder / "preview.png")
             assets = self._assets(files, folder / "preview.png")
@@ -202,10 +219,11 @@ class ProductWriter:
             fields |= {"raster:scale": scale, "raster:offset": stored["offset"] * scale}
         sigma = {"data_type": "uint16", "nodata": UNCERTAINTY_NODATA, "raster:scale": UNCERTAINTY_SCALE}
         classes = [stac.class_band("quality", QUALITY_LEGEND), stac.class_band("source", SOURCE_LEGEND)]
+        mosaic = MOSAIC in files
         described = {
             "reflectance": (
                 "Restored reflectance",
-                ["data", "reflectance"],
+                ["virtual", "reflectance"] if mosaic else ["data", "reflectance"],
                 stac.reflectance_bands(self._bands, fields),
             ),
             "quality": ("Quality class and source of every pixel", ["data-mask", "metadata"], classes),
@@ -224,10 +242,16 @@ class ProductWriter:
                     {"name": "probability", "data_type": "uint8", "nodata": LAND_COVER_NODATA, "unit": "%"},
                 ],
             )
+        names = {key: f"{key}.tif" for key in described} | ({"reflectance": MOSAIC} if mosaic else {})
         assets = {
-            key: stac.file_asset(files[f"{key}.tif"], title, roles, bands)
+            key: stac.file_asset(files[names[key]], title, roles, bands)
             for key, (title, roles, bands) in described.items()
         }
+        for band in self._bands if mosaic else ():
+            about = stac.reflectance_bands([band], fields)
+            assets[band] = stac.file_asset(
+                files[band_file(band)], f"Restored reflectance, {band}", ["data", "reflectance"], about
+            )
         title = "Cloudy, restored, quality, uncertainty" + (", land cover" if self._with_land_cover else "")
         assets["preview"] = stac.file_asset(picture, title, ["overview", "thumbnail"], [])
         return assets
@@ -246,13 +270,18 @@ def _coded_sigma(sigma: np.ndarray) -> np.ndarray:
     return steps.astype(np.uint16)
 
 
+def _is_ours(name: str) -> bool:
+    return name in NAMES or BAND_FILE.fullmatch(name) is not None
+
+
 def _listed(out: Path) -> set[str]:
-    """Optional files of the finished product in a folder, which another model may not write again."""
+    """Files of the finished product in a folder, which another model or input may not write again."""
     try:
-        assets = json.loads((out / ITEM).read_text(encoding="utf-8"))["assets"]
-    except (OSError, ValueError, KeyError, TypeError):
+        assets = json.loads((out / ITEM).read_text(encoding="utf-8"))["assets"].values()
+        names = {str(asset["href"]).removeprefix("./") for asset in assets}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
-    return {name for key, name in OPTIONAL.items() if key in assets}
+    return {name for name in names if _is_ours(name)}
 
 
 def _kept(tags: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sunbreak.combinations import combinations_of
 from sunbreak.errors import OptionError, RasterError
+from sunbreak.inputs.product_files import is_product
 from sunbreak.rasters.raster import check_path
 from sunbreak.steps.read_product import Product, read_item, read_product
 from sunbreak.view.layers import Layer, automatic_stretch, draw
@@ -108,7 +109,7 @@ def find(paths: Sequence[str | Path]) -> Catalog:
             if len(seen) > MOST:
                 raise OptionError(f"{path}: holds more than {MOST} products; give some of them")
             item = read_item(folder / ITEM)
-            if item["type"] != "Feature" or not (folder / "reflectance.tif").is_file():
+            if item["type"] != "Feature" or not is_product(folder):
                 raise RasterError(f"{folder}: holds no restored scene; make one with sunbreak restore")
             title = str(item.get("id") or folder.resolve().name)
             entries.append(Entry(_unused(title, ids), title, folder, item["properties"]))

@@ -14,7 +14,7 @@ from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry
 from sunbreak.radiometry.backscatter import decode_backscatter
 from sunbreak.radiometry.dn import decode
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.steps.read_product import Product, indexes_of
 from sunbreak.view.tiles import Tile, read_tile
 
@@ -51,7 +51,7 @@ def automatic_stretch(product: Product, combination: Combination) -> np.ndarray:
         Reflectance shown as black and as white in each colour, (3, 2).
     """
     image = product.reflectance
-    stored = preview.thinned(image.file.path, indexes_of(image, combination.bands))
+    stored = preview.thinned(image.file, indexes_of(image, combination.bands))
     return preview.stretch_of(three_planes(decode(stored, image.encoding)))
 
 
@@ -133,14 +133,14 @@ def _uncertainty(product: Product, combination: Combination, tile: Tile) -> Draw
     return preview.colour_uncertainty(stored * np.float32(UNCERTAINTY_SCALE)), found[1] & (stored != UNCERTAINTY_NODATA)
 
 
-def _class_raster(product: Product, layer: Layer) -> tuple[RasterFile, int, Mapping[int, LegendEntry], int]:
+def _class_raster(product: Product, layer: Layer) -> tuple[Raster, int, Mapping[int, LegendEntry], int]:
     """File, band, legend and the code of no data of a layer of classes."""
     if layer == "land-cover" and product.land_cover is not None:
         return product.land_cover, 1, LAND_COVER_LEGEND, LAND_COVER_NODATA
     return (product.quality, 1, QUALITY_LEGEND, 0) if layer == "quality" else (product.quality, 2, SOURCE_LEGEND, 0)
 
 
-def _classes(file: RasterFile, band: int, legend: Mapping[int, LegendEntry], nodata: int, tile: Tile) -> Drawn | None:
+def _classes(file: Raster, band: int, legend: Mapping[int, LegendEntry], nodata: int, tile: Tile) -> Drawn | None:
     found = read_tile(file, [band], tile, classes=True)
     if found is None:
         return None

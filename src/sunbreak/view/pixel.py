@@ -13,7 +13,7 @@ from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND
 from sunbreak.radiometry.backscatter import decode_backscatter
 from sunbreak.radiometry.dn import decode
 from sunbreak.radiometry.optical import OpticalImage
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import Raster
 from sunbreak.steps.align import grid_of
 from sunbreak.steps.read_product import Product, indexes_of
 from sunbreak.view.place import pixel_at, placed
@@ -73,7 +73,7 @@ def look_up(product: Product, lon: float, lat: float) -> dict[str, Any] | None:
     return told
 
 
-def _values(file: RasterFile, indexes: list[int] | None, at: tuple[int, int]) -> np.ndarray:
+def _values(file: Raster, indexes: list[int] | None, at: tuple[int, int]) -> np.ndarray:
     """Stored values of a pixel, (band,)."""
     row, col = at
     return file.read(slice(row, row + 1), slice(col, col + 1), indexes)[:, 0, 0]

@@ -18,7 +18,7 @@ from affine import Affine
 from rasterio.vrt import WarpedVRT
 
 from sunbreak.rasters.pixelmap import WORLD, Grid, apply
-from sunbreak.rasters.raster import RasterFile
+from sunbreak.rasters.pooled import PooledRaster
 from sunbreak.steps.align import grid_of
 
 MERCATOR: Final = pyproj.CRS.from_epsg(3857)
@@ -106,7 +106,7 @@ def pixel_at(grid: Grid, lon: float, lat: float) -> tuple[int, int] | None:
 
 
 @contextmanager
-def on_the_map(file: RasterFile) -> Iterator[Any]:
+def on_the_map(file: PooledRaster) -> Iterator[Any]:
     """Lend an open dataset that has a place on the map.
 
     Args:

@@ -19,7 +19,9 @@ from rio_tiler.reader import part
 
 from sunbreak.errors import RasterError
 from sunbreak.rasters.pixelmap import compose
-from sunbreak.rasters.raster import GDAL_OPTIONS, RasterFile
+from sunbreak.rasters.pooled import PooledRaster, Raster
+from sunbreak.rasters.raster import GDAL_OPTIONS
+from sunbreak.rasters.stack import BandStack
 from sunbreak.steps.align import grid_of
 from sunbreak.view.place import WIDTH, bounds, native_zoom, on_the_map, placed
 
@@ -37,7 +39,7 @@ Tile = tuple[int, int, int]
 
 
 def read_tile(
-    file: RasterFile, indexes: Sequence[int], tile: Tile, *, classes: bool = False
+    file: Raster, indexes: Sequence[int], tile: Tile, *, classes: bool = False
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Read a tile.
 
@@ -54,6 +56,10 @@ def read_tile(
     Raises:
         RasterError: A block cannot be decoded.
     """
+    if isinstance(file, BandStack):
+        return _of_stack(file, indexes, tile)
+    if not isinstance(file, PooledRaster):
+        raise RasterError(f"{file.path}: cannot be drawn on the map")
     grid = placed(grid_of(file))
     if not touches(tile, bounds(grid)):
         return None
@@ -75,8 +81,18 @@ def read_tile(
     return np.asarray(image.array.data), image.mask > 0
 
 
+def _of_stack(file: BandStack, indexes: Sequence[int], tile: Tile) -> tuple[np.ndarray, np.ndarray] | None:
+    """Read a tile of bands in files of their own: each is warped from its own pixels."""
+    drawn = {index: read_tile(file.parts[index - 1], [1], tile) for index in dict.fromkeys(indexes)}
+    found = [one for one in drawn.values() if one is not None]
+    if len(found) < len(drawn):
+        return None
+    values = np.concatenate([drawn[index][0] for index in indexes])  # type: ignore[index]
+    return values, np.logical_and.reduce([there for _, there in found])
+
+
 @contextmanager
-def _source(file: RasterFile, indexes: tuple[int, ...], levels: float) -> Iterator[tuple[Any, tuple[int, ...]]]:
+def _source(file: PooledRaster, indexes: tuple[int, ...], levels: float) -> Iterator[tuple[Any, tuple[int, ...]]]:
     """Lend a dataset to warp from, and its bands.
 
     Of files without overviews, which may hold many bands in one block, a small copy serves all views from afar.
@@ -91,7 +107,7 @@ def _source(file: RasterFile, indexes: tuple[int, ...], levels: float) -> Iterat
 
 
 @lru_cache(maxsize=COPIES)
-def _coarse(file: RasterFile, indexes: tuple[int, ...]) -> bytes:
+def _coarse(file: PooledRaster, indexes: tuple[int, ...]) -> bytes:
     """A GeoTIFF of some bands of a file, thinned; remembered, as the whole file is read for it."""
     with on_the_map(file) as dataset:
         factor = max(1.0, max(dataset.shape) / COARSE)

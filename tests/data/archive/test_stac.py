@@ -229,6 +229,6 @@ def test_an_address_that_is_refused_is_told_without_its_secret(tmp_path, address
     assert "cannot be fetched" in str(caught.value)
     assert "sign the addresses" in str(caught.value)
     assert "secret" not in str(caught.value)
-    bucket = write_items(tmp_path, (0.0,), href="s3://bucket/{name}")
-    with pytest.raises(OptionError, match="only files, http and https are read"):
+    bucket = write_items(tmp_path, (0.0,), href="gs://bucket/{name}")
+    with pytest.raises(OptionError, match="only files, http, https and s3 are read"):
         open_archive(f"archive:{bucket}")

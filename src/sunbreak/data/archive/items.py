@@ -1,14 +1,12 @@
 """What STAC items say of Sentinel-2 images and of terrain-corrected Sentinel-1 images.
 
-Source: STAC 1.0 and 1.1 with the extensions eo, projection and raster; asset names as Earth Search, Planetary Computer
-and the Copernicus Data Space use them.
+Source: STAC 1.0 and 1.1 with the extension projection; the assets see `sunbreak.inputs.assets`.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,24 +14,19 @@ from typing import Any, Final, NamedTuple
 from affine import Affine
 from odc.geo.crs import CRS
 
-from sunbreak.bands import OPTICAL_BANDS, RADAR_BANDS, Level
+from sunbreak.bands import RADAR_BANDS, Level
 from sunbreak.data.archive.dates import day_of
 from sunbreak.data.archive.images import AUTO
 from sunbreak.data.archive.pixels import grid_of
-from sunbreak.data.archive.remote import open_asset
 from sunbreak.data.spec import Spec
 from sunbreak.errors import OptionError, RadiometryError
+from sunbreak.inputs.assets import classes_asset, metres, open_asset, optical_assets, radar_assets
 from sunbreak.radiometry.metadata import merge
-from sunbreak.radiometry.names import band_from_name, polarisation_from_name
-from sunbreak.radiometry.product_metadata import from_stac, read_bounded
+from sunbreak.radiometry.product_metadata import from_item
 from sunbreak.rasters.crop import Bounds
 from sunbreak.rasters.pixelmap import Grid, as_crs
 
-MAX_BYTES: Final = 256 << 20
-"""Longest file of items; one item takes about 30 kB."""
-_METRES: Final = re.compile(r"[_-](\d+)m$")
 _SENTINEL_2: Final = re.compile(r"sentinel-?2|^S2[A-D]?_", re.IGNORECASE)
-_PICTURES: Final = {"thumbnail", "overview", "metadata"}
 
 
 class OpticalItem(NamedTuple):
@@ -72,31 +65,6 @@ class RadarItem(NamedTuple):
     """West, south, east, north in degrees."""
 
 
-def read_items(path: Path) -> list[dict[str, Any]]:
-    """Read a file of STAC items.
-
-    Args:
-        path: An ItemCollection (a FeatureCollection, as clients save what they have found) or one item.
-
-    Returns:
-        The items.
-
-    Raises:
-        OptionError: It is neither.
-    """
-    try:
-        content = json.loads(read_bounded(path, limit=MAX_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise OptionError(f"{path}: not well-formed JSON ({error}); save the items again") from error
-    found = content.get("features", [content]) if isinstance(content, dict) else []
-    listed = found if isinstance(found, list) else []
-    items = [item for item in listed if isinstance(item, dict) and isinstance(item.get("assets"), dict)]
-    items = [item for item in items if isinstance(item.get("properties"), dict)]
-    if not items:
-        raise OptionError(f"{path}: holds no STAC items; save what a search has found as an ItemCollection")
-    return items
-
-
 def understand_item(item: dict[str, Any], folder: Path, spec: Spec) -> OpticalItem | RadarItem:
     """Find out what an item is.
 
@@ -118,22 +86,24 @@ def understand_item(item: dict[str, Any], folder: Path, spec: Spec) -> OpticalIt
     day = day_of(moment if isinstance(moment, str) else None)
     if day is None:
         raise OptionError(f"{name}: tells no day; give items with datetime")
-    radar = dict(sorted(_radar_hrefs(item)))
+    radar = radar_assets(item)
     if set(RADAR_BANDS) <= radar.keys():
-        return RadarItem(name, day, (radar["VV"], radar["VH"]), _bbox(item))
-    bands = _optical_assets(item)
+        vv, vh = (radar[pol][1]["href"] for pol in RADAR_BANDS)
+        return RadarItem(name, day, (vv, vh), _bbox(item))
+    bands = optical_assets(item)
     told_mission = [name, *(str(item["properties"].get(key)) for key in ("platform", "constellation"))]
     if not bands or not any(_SENTINEL_2.search(text) for text in (*told_mission, str(item.get("collection")))):
         raise OptionError(f"{name}: has no bands of Sentinel-2, and not VV and VH of Sentinel-1")
     level, offset = _radiometry(name, item, spec)
-    finest = min(bands.values(), key=lambda asset: _metres(*asset))
+    finest = min(bands.values(), key=lambda asset: metres(*asset))
+    classes = classes_asset(item)
     return OpticalItem(
         name=name,
         day=day,
         level=level,
         offset=offset,
-        hrefs={band: bands[band][1]["href"] for band in OPTICAL_BANDS if band in bands},
-        classes=_classes(item),
+        hrefs={band: asset["href"] for band, (_, asset) in bands.items()},
+        classes=classes[1]["href"] if classes else None,
         grid=_grid(finest[1], item["properties"], folder),
         bbox=_bbox(item),
         licence=str(item["properties"].get("license") or ""),
@@ -141,7 +111,7 @@ def understand_item(item: dict[str, Any], folder: Path, spec: Spec) -> OpticalIt
 
 
 def _radiometry(name: str, item: dict[str, Any], spec: Spec) -> tuple[Level, int]:
-    told = merge(from_stac(name, json.dumps({**item, "type": "Feature"}).encode()), name)
+    told = merge(from_item(name, item), name)
     level = told.level or (None if spec["level"] == AUTO else spec["level"])
     offset = told.offset if told.offset is not None else (None if spec["offset"] == AUTO else int(spec["offset"]))
     missing = "level" if level is None else "offset"
@@ -151,62 +121,6 @@ def _radiometry(name: str, item: dict[str, Any], spec: Spec) -> tuple[Level, int
         if spec[option] not in (AUTO, value):
             raise RadiometryError(f"{name}: {option} is {value} according to {told.source}; leave out {option}=")
     return level, offset
-
-
-def _assets(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, asset in item["assets"].items():
-        usable = isinstance(asset, dict) and isinstance(asset.get("href"), str)
-        if usable and not _PICTURES & set(asset.get("roles") or ()):
-            yield key, asset
-
-
-def _optical_assets(item: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The best asset of every band: readable before not, finer before coarser."""
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for key, asset in _assets(item):
-        band = _band(key, asset)
-        if band is not None and (band not in found or _rank(key, asset) < _rank(*found[band])):
-            found[band] = key, asset
-    return found
-
-
-def _band(key: str, asset: dict[str, Any]) -> str | None:
-    layers = asset.get("eo:bands") or asset.get("bands") or []
-    if not isinstance(layers, list) or len(layers) > 1:  # a picture of several bands
-        return None
-    named = layers[0].get("name") if layers and isinstance(layers[0], dict) else None
-    return band_from_name(key.split("-")[0]) or band_from_name(named if isinstance(named, str) else None)
-
-
-def _rank(key: str, asset: dict[str, Any]) -> tuple[bool, float, str]:
-    return not _readable(asset["href"]), _metres(key, asset), key
-
-
-def _readable(href: str) -> bool:
-    return not re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:", href) or href.startswith(("http:", "https:", "file:"))
-
-
-def _metres(key: str, asset: dict[str, Any]) -> float:
-    """Pixel size of an asset; that of its band where it does not say."""
-    for value in (asset.get("gsd"), asset.get("raster:spatial_resolution")):
-        if isinstance(value, int | float):
-            return float(value)
-    named = _METRES.search(key)
-    band = _band(key, asset)
-    return float(named[1]) if named else float(OPTICAL_BANDS[band].resolution if band else 1e9)
-
-
-def _classes(item: dict[str, Any]) -> str | None:
-    layers = [(key, asset) for key, asset in _assets(item) if key.lower().startswith("scl")]
-    best = min(layers, key=lambda layer: _rank(*layer), default=None)
-    return best[1]["href"] if best else None
-
-
-def _radar_hrefs(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, asset in _assets(item):
-        pol = polarisation_from_name(key) if len(key) <= len("gamma0_vv") else None
-        if pol is not None:
-            yield pol, asset["href"]
 
 
 def _bbox(item: dict[str, Any]) -> Bounds | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from sunbreak.data.sample import FloatArray
 from sunbreak.errors import GeometryError
 from sunbreak.radiometry.backscatter import RadarStorage, decode_backscatter
 from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs, compose
+from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.resample import bilinear, source_window
 from sunbreak.tiles import Window
 
@@ -23,39 +23,14 @@ ENOUGH: Final = 0.5
 """Share of a window that a radar image must cover; where it does not, the next in time may."""
 
 
-class Pixels(Protocol):
-    """A raster that windows are read from, such as a `RasterFile`."""
-
-    path: Path
-    """Where it lies, for messages."""
-    shape: tuple[int, int]
-    """Height and width in pixels."""
-    transform: Affine
-    """Pixel coordinates to those of the CRS."""
-    crs: Any
-    """Coordinate reference system, or None."""
-    nodata: float | None
-    """Value that means no data."""
-
-    def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> npt.NDArray[Any]:
-        """Read stored values, (band, y, x).
-
-        Args:
-            rows: Rows, inside the raster.
-            cols: Columns, inside the raster.
-            indexes: Bands, counted from 1.
-        """
-        ...
-
-
 class Radar(NamedTuple):
     """A radar image on its way to the grid of an archive."""
 
-    parts: Sequence[tuple[Pixels, RadarStorage]]
+    parts: Sequence[tuple[Raster, RadarStorage]]
     """VV and VH: one raster of both, or one each."""
 
 
-def grid_of(pixels: Pixels) -> Grid:
+def grid_of(pixels: Raster) -> Grid:
     """The grid of a raster.
 
     Args:
@@ -103,7 +78,7 @@ def geobox_of(grid: Grid, window: Window) -> GeoBox | None:
     return GeoBox((window.height, window.width), corner, CRS(grid.crs))
 
 
-def way_to(pixels: Pixels, grid: Grid) -> PixelMap:
+def way_to(pixels: Raster, grid: Grid) -> PixelMap:
     """Find the way from the grid of an archive to a raster.
 
     Args:
@@ -133,7 +108,7 @@ def way_to(pixels: Pixels, grid: Grid) -> PixelMap:
 
 
 def nearest(
-    pixels: Pixels, way: PixelMap, window: Window, indexes: Sequence[int]
+    pixels: Raster, way: PixelMap, window: Window, indexes: Sequence[int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Take the nearest pixels of a raster.
 
@@ -190,7 +165,7 @@ def radar_on(candidates: Iterable[Radar], grid: Grid, window: Window) -> FloatAr
     return best[1]
 
 
-def _backscatter(pixels: Pixels, storage: RadarStorage, grid: Grid, window: Window) -> FloatArray:
+def _backscatter(pixels: Raster, storage: RadarStorage, grid: Grid, window: Window) -> FloatArray:
     way = way_to(pixels, grid)
     if way.shift() is not None:
         stored, inside = nearest(pixels, way, window, storage.indexes)

@@ -16,20 +16,22 @@ from affine import Affine
 from sunbreak.bands import DN_NODATA, QUANTIFICATION, RADAR_BANDS
 from sunbreak.data.archive.dates import near
 from sunbreak.data.archive.images import Archive, DatedImage, assemble, centre
-from sunbreak.data.archive.items import OpticalItem, RadarItem, read_items, understand_item
-from sunbreak.data.archive.pixels import Pixels, Radar, geobox_of, key_of, nearest, radar_on, way_to
+from sunbreak.data.archive.items import OpticalItem, RadarItem, understand_item
+from sunbreak.data.archive.pixels import Radar, geobox_of, key_of, nearest, radar_on, way_to
 from sunbreak.data.archive.places import place_of
 from sunbreak.data.archive.quality import SCL, classes_of
-from sunbreak.data.archive.remote import open_asset
 from sunbreak.data.archive.search import bounds_of, is_api, search
 from sunbreak.data.sample import Detector, FloatArray, Sample, Skipped
 from sunbreak.data.spec import Spec
 from sunbreak.errors import GeometryError, InputError, OptionError
+from sunbreak.inputs.assets import open_asset
+from sunbreak.inputs.items import read_items
 from sunbreak.legend import Quality
 from sunbreak.radiometry.backscatter import RadarStorage, RadarUnits
 from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.crop import Bounds, crop_window
 from sunbreak.rasters.pixelmap import WORLD, Grid, PixelMap, compose
+from sunbreak.rasters.pooled import Raster
 from sunbreak.tiles import Window
 
 FALLBACKS: Final = 3
@@ -104,7 +106,7 @@ class ItemReader:
             yield Radar(tuple(zip(files, storages, strict=True)))
 
 
-def _units(pixels: Pixels, grid: Grid, window: Window) -> RadarUnits:
+def _units(pixels: Raster, grid: Grid, window: Window) -> RadarUnits:
     """Terrain-corrected radar comes in linear power; some processors store dB, whose values are mostly negative."""
     middle = centre((window.height, window.width), 256)
     part = Window(window.top + middle.top, window.left + middle.left, middle.height, middle.width)

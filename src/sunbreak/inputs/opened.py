@@ -1,0 +1,138 @@
+"""Open what the user gave as a scene: a file, a STAC item, or a product as it was downloaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pystac
+
+from sunbreak.inputs.items import is_address, optical_rasters, radar_rasters, read_item
+from sunbreak.radiometry.band_order import SKIP
+from sunbreak.radiometry.metadata import Metadata
+from sunbreak.radiometry.optical import OpticalImage, understand_optical
+from sunbreak.radiometry.product_metadata import from_item
+from sunbreak.radiometry.read_options import ReadOptions
+from sunbreak.rasters.pooled import Raster
+from sunbreak.rasters.raster import RasterFile
+
+Source = str | Path | Mapping[str, Any] | pystac.Item
+"""A path, an address of a STAC item, or the item itself."""
+ITEMS: Final = (".json", ".geojson")
+"""Endings of files that hold a STAC item."""
+PIXELS: Final = (".tif", ".tiff", ".jp2")
+"""Endings of addresses that hold pixels rather than an item."""
+
+
+@dataclass(frozen=True)
+class OpticalInput:
+    """An optical input, opened."""
+
+    file: Raster
+    """Its bands as one raster."""
+    name: str
+    """What it is called in messages and items; never with a secret."""
+    told: tuple[Metadata, ...] = ()
+    """What the metadata beside the pixels say."""
+    classes: Raster | None = None
+    """Its scene classification (SCL)."""
+    probability: Raster | None = None
+    """Its cloud probability in percent."""
+
+    def understood(self, options: ReadOptions) -> OpticalImage:
+        """Find out what its numbers mean.
+
+        Args:
+            options: What the user knows better.
+
+        Returns:
+            The image.
+
+        Raises:
+            RadiometryError: Something is unknown or contradictory; pass the option it names.
+        """
+        # in products of one file per band the option has chosen the files already
+        kept = options if isinstance(self.file, RasterFile) else dataclasses.replace(options, bands=None)
+        return understand_optical(self.file, kept, self.told)
+
+
+@dataclass(frozen=True)
+class RadarInput:
+    """A radar input, opened."""
+
+    file: Raster
+    """Its polarisations as one raster."""
+    name: str
+    """What it is called in messages and items; never with a secret."""
+    told: tuple[Metadata, ...] = ()
+    """What the metadata beside the pixels say."""
+
+
+def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -> OpticalInput:
+    """Open an optical input.
+
+    Args:
+        source: A GeoTIFF or JPEG 2000 file of all bands, or a STAC item of Sentinel-2.
+        options: `bands` chooses among the files of a product; `sign` signs addresses.
+        local: Refuse what lies behind an address.
+
+    Returns:
+        The input; pixels are read when asked for.
+
+    Raises:
+        RasterError: A file cannot be opened.
+        OptionError: An item cannot be used.
+    """
+    if is_item(source) and not (local and is_address(str(source))):
+        item = read_item(source)
+        wanted = None if options.bands is None else tuple(name for name in options.bands if name != SKIP)
+        rasters = optical_rasters(item, options.sign, wanted, local=local)
+        told = tuple(from_item(item.name, item.content))
+        return OpticalInput(rasters.bands, item.name, told, rasters.classes, rasters.probability)
+    return OpticalInput(RasterFile(str(source)), str(source))
+
+
+def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> RadarInput:
+    """Open a radar input.
+
+    Args:
+        source: A GeoTIFF of VV and VH, or a STAC item of terrain-corrected Sentinel-1.
+        options: `sign` signs addresses.
+        local: Refuse what lies behind an address.
+
+    Returns:
+        The input; pixels are read when asked for.
+
+    Raises:
+        RasterError: A file cannot be opened.
+        OptionError: An item cannot be used.
+        GeometryError: An item's files are not terrain-corrected.
+    """
+    if is_item(source) and not (local and is_address(str(source))):
+        item = read_item(source)
+        facts = (dataclasses.replace(one, offset=None, level=None) for one in from_item(item.name, item.content)[-1:])
+        return RadarInput(radar_rasters(item, options.sign, local=local), item.name, tuple(facts))
+    return RadarInput(RasterFile(str(source)), str(source))
+
+
+def is_item(source: Source) -> bool:
+    """Whether a source is a STAC item rather than pixels.
+
+    Args:
+        source: As the user gave it.
+
+    Returns:
+        True for items in memory, their files, and addresses of the web that hold no pixels.
+
+    Example:
+        >>> is_item("https://example.org/items/a"), is_item("scene.tif")
+        (True, False)
+    """
+    if isinstance(source, Mapping | pystac.Item):
+        return True
+    text = str(source)
+    ending = Path(text.partition("?")[0]).suffix.lower()
+    return ending not in PIXELS if is_address(text) else ending in ITEMS

@@ -1,0 +1,154 @@
+"""Rasters behind an address of http, https or S3, read window by window like files.
+
+An address may be signed for a while only: where reading fails, it is asked for again, once, and the window with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+
+from sunbreak.errors import RasterError
+from sunbreak.rasters.pooled import PooledRaster, first_line
+from sunbreak.rasters.raster import check_header, georeferencing_optional
+
+DRIVERS: Final = {".jp2": "JP2OpenJPEG"}
+"""Drivers by the suffix of the address; all others are GeoTIFF. Both hold pixels and point to no other file."""
+PREFIXES: Final = {"http": "/vsicurl/", "https": "/vsicurl/", "s3": "/vsis3/"}
+"""How GDAL reads an address, by its scheme; S3 takes keys, endpoint and requester-pays from the environment."""
+
+
+class Address(Protocol):
+    """Tells the present address of a file."""
+
+    def __call__(self, *, fresh: bool = False) -> str:
+        """The address.
+
+        Args:
+            fresh: The one told before does not work any more: sign it again.
+        """
+        ...
+
+
+class Plain:
+    """An address that stays what it is."""
+
+    def __init__(self, href: str) -> None:
+        self.href = href
+
+    def __call__(self, *, fresh: bool = False) -> str:
+        """The address, see `Address`."""
+        return self.href
+
+
+class RemoteRaster(PooledRaster):
+    """A GeoTIFF or JPEG 2000 file behind http, https or S3; travels between processes as its address.
+
+    Example:
+        >>> RemoteRaster("ftp://example.org/a.tif")
+        Traceback (most recent call last):
+        sunbreak.errors.RasterError: ftp://example.org/a.tif: only files, http, https and s3 are read; download it
+    """
+
+    options: ClassVar[dict[str, Any]] = {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_HTTP_TIMEOUT": "60",
+        "GDAL_HTTP_MAX_RETRY": "3",
+        "GDAL_HTTP_RETRY_DELAY": "1",
+        "VSI_CACHE": True,
+        "PROJ_NETWORK": "OFF",
+    }
+
+    def __init__(self, address: str | Address) -> None:
+        """Open the file and note its header.
+
+        Args:
+            address: Where it is; a function where it has to be signed.
+
+        Raises:
+            RasterError: It is elsewhere, cannot be fetched, or is no GeoTIFF or JPEG 2000.
+        """
+        self._address: Address = Plain(address) if isinstance(address, str) else address
+        href = self._address()
+        parts = urlsplit(href)
+        if parts.scheme.lower() not in PREFIXES:
+            raise RasterError(f"{bare(href)}: only files, http, https and s3 are read; download it")
+        # the rest of the address may hold a secret
+        self.path = Path(PurePosixPath(unquote(parts.path)).name)
+        self._note_header()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"address": self._address}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def _open(self) -> rasterio.DatasetReader:
+        href = self._address()
+        try:
+            return self._open_at(href)
+        except (RasterioError, OSError, rasterio._err.CPLE_BaseError) as error:
+            again = self._address(fresh=True)
+            if again == href:
+                raise self._failed("its header", error) from error
+        try:
+            return self._open_at(again)
+        except (RasterioError, OSError, rasterio._err.CPLE_BaseError) as error:
+            raise self._failed("its header", error) from error
+
+    def _open_at(self, href: str) -> rasterio.DatasetReader:
+        scheme, _, rest = href.partition("://")
+        prefix = PREFIXES[scheme.lower()]
+        driver = DRIVERS.get(self.path.suffix.lower(), "GTiff")
+        with georeferencing_optional(), rasterio.Env(**self.options):
+            dataset = rasterio.open(prefix + (rest if prefix == "/vsis3/" else href), driver=driver, sharing=False)
+        try:
+            check_header(self.path, dataset)
+        except RasterError:
+            dataset.close()
+            raise
+        return dataset
+
+    def _values(self, what: str, indexes: Sequence[int] | None, **how: Any) -> np.ndarray:
+        href = self._address()
+        try:
+            return super()._values(what, indexes, **how)
+        except RasterError:
+            if self._address() == href and self._address(fresh=True) == href:
+                raise
+        with self._lock:  # they were opened at the address that does not work any more
+            self._pool = []
+        return super()._values(what, indexes, **how)
+
+    def _failed(self, what: str, error: BaseException) -> RasterError:
+        told = re.sub(r"(/vsi\w+/|\w+://)\S*", "the file", first_line(error))
+        return RasterError(
+            f"{self.path}: {what} cannot be fetched ({told}); sign the addresses of the items again (--sign), or"
+            " download the files"
+        )
+
+
+def bare(href: str) -> str:
+    """An address without what may be a secret in it.
+
+    Args:
+        href: An address, or a path.
+
+    Returns:
+        Scheme, host and path; without user, query and fragment.
+
+    Example:
+        >>> bare("https://me:word@example.org/item.json?sig=abc")
+        'https://example.org/item.json'
+    """
+    parts = urlsplit(href)
+    if not parts.scheme or not parts.netloc:
+        return href
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
