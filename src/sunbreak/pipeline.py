@@ -15,12 +15,13 @@ from sunbreak.clock import collecting, spent_on
 from sunbreak.inputs.opened import Source
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.steps.adapt import adapting
+from sunbreak.steps.facts import facts
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.read import read
 from sunbreak.steps.read_reference import Reference, read_reference
 from sunbreak.steps.reference import reference_attrs, with_references
-from sunbreak.steps.restore import RestoreOptions, facts, maps_land_cover, open_network, restore_blocks
+from sunbreak.steps.restore import RestoredBlock, RestoreOptions, maps_land_cover, open_network, restore_blocks
 from sunbreak.steps.write import ProductWriter
 
 CACHE: Final = 256 << 20
@@ -84,10 +85,13 @@ def process(
                 )
             with spent_on("restore"):
                 sketch = preview.Sketch((scene.sizes["y"], scene.sizes["x"]), list(map(str, scene["band"].values)))
-                for block in restore_blocks(scene, estimator, block=options.block, progress=progress):
+
+                def use(block: RestoredBlock) -> None:
                     writer.write(block)
                     if block.optical is not None:
                         sketch.add(block.window, block.optical)
+
+                restore_blocks(scene, estimator, use, block=options.block, progress=progress)
             seconds = {name: round(value, 2) for name, value in spent.main.items()}
             told = facts(estimator, found, writer.sources) | adapted | {"seconds": seconds}
         del estimator  # with the patches it remembers; laying out the files needs the memory

@@ -62,7 +62,7 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     Args:
         out: The product's final folder; its name becomes the item's id.
         geobox: The product's grid.
-        attrs: Attributes of the product, see `steps.restore.facts` and `scene.make_scene`.
+        attrs: Attributes of the product, see `steps.facts.facts` and `scene.make_scene`.
         assets: Assets by key, with paths relative to the folder.
 
     Returns:

@@ -126,14 +126,13 @@ class SceneEstimator:
             cell: A cell, cut at the scene's border.
 
         Returns:
-            Reflectance by the best of the layers, (band, y, x), NaN where none knows; and its correction by kriging,
-            (band, y, x), 0 where there is none.
+            Reflectance by the best of the layers, (band, y, x), uint16, from `packed.pack`; and its correction by
+            kriging, (band, y, x), float32, 0 where there is none.
         """
         found = self._cell(cell)
-        mean = found.mean
         if self._kriging is None:
-            return mean, np.zeros_like(mean)
-        return mean, np.where(found.radar_valid, self._kriging.predict(cell), np.float32(0.0))
+            return found.packed, np.zeros(found.packed.shape, np.float32)
+        return found.packed, np.where(found.radar_valid, self._kriging.predict(cell), np.float32(0.0))
 
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block; see `Estimator.estimate`."""

@@ -24,7 +24,7 @@ from sunbreak.work import THREADS
 
 CELLS_KEPT: Final = 8 * THREADS
 """Cells of the prior that patches share; about 7 MB each with 13 bands."""
-PATCHES_KEPT: Final = 10 * THREADS
+PATCHES_KEPT: Final = 8 * THREADS
 """Patches that a block shares with the next one; about 6 MB each with 13 bands and land cover."""
 HALVED: Final = ("log_variance", "land_cover")
 """Outputs that are kept in float16, which is far finer than what networks know of them."""
@@ -240,8 +240,8 @@ class NetworkEstimator:
         return Prior(pack(found.mean), found.sigma.astype(np.float16), found.source != Source.NONE)
 
     def _guess_cell(self, cell: Window) -> Guess:
-        mean, kriging = self._first.unlooked(cell)
-        return Guess(pack(mean), kriging.astype(np.float16))
+        packed, kriging = self._first.unlooked(cell)
+        return Guess(packed, kriging.astype(np.float16))
 
     @property
     def _first(self) -> SceneEstimator:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ import xarray as xr
 from sunbreak import engine
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
-from sunbreak.legend import SOURCE_LEGEND, Quality, Source
+from sunbreak.legend import Quality, Source
 from sunbreak.models import DEFAULT, locate
 from sunbreak.prior.estimators import Estimator, is_wanted
-from sunbreak.prior.network import NetworkEstimator
 from sunbreak.prior.regression import CELL
-from sunbreak.prior.survey import Survey
 from sunbreak.scene import window as load
 from sunbreak.steps.adapt import adapting, check_adapting
+from sunbreak.steps.facts import facts, sources_in_words
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.land_cover import map_land_cover
 from sunbreak.steps.mask import mask
@@ -145,9 +143,12 @@ def _restored(
     }
     if maps_land_cover(network):
         arrays |= {name: np.empty(optical.shape[1:], np.uint8) for name in ("land_cover", "land_cover_probability")}
-    for part in restore_blocks(scene, estimator, block=options.block, progress=progress):
+
+    def keep(part: RestoredBlock) -> None:
         for name, array in arrays.items():
             array[..., part.window.rows, part.window.cols] = getattr(part, name)
+
+    restore_blocks(scene, estimator, keep, block=options.block, progress=progress)
     dims = {name: ("band", "y", "x")[-array.ndim :] for name, array in arrays.items()}
     kept = {name: scene.coords[name] for name in scene.coords if name != "pol"}
     product = xr.Dataset({name: (dims[name], array) for name, array in arrays.items()}, coords=kept, attrs=scene.attrs)
@@ -155,48 +156,6 @@ def _restored(
     told = facts(estimator, found, np.bincount(arrays["source"].ravel(), minlength=len(Source)))
     product.attrs |= told | adapted | {"restored_by": sources_in_words(told)}
     return product
-
-
-def facts(
-    estimator: Estimator | None, found: Survey, sources: np.ndarray
-) -> dict[str, str | float | int | dict[str, float]]:
-    """What the product's metadata says about a restoration.
-
-    Args:
-        estimator: What restored, None when there was nothing to restore.
-        found: The survey of the scene.
-        sources: Number of pixels of each `legend.Source`.
-
-    Returns:
-        Attributes for the product.
-    """
-    total = max(int(found.counts[Quality.CLEAR :].sum()), 1)
-    restored = {int(code): int(sources[code]) for code in Source if code > Source.MEASURED and sources[code]}
-    everywhere = isinstance(estimator, NetworkEstimator) and estimator.everywhere
-    attrs: dict[str, str | float | int | dict[str, float]] = {
-        "model": "none" if estimator is None or not (found.to_restore or everywhere) else estimator.name,
-        "cloud_percent": round(100 * int(found.counts[[Quality.THIN_CLOUD, Quality.THICK_CLOUD]].sum()) / total, 2),
-        "shadow_percent": round(100 * int(found.counts[Quality.SHADOW]) / total, 2),
-        "fitted_on_pixels": found.fitted_on,
-        "restored_by": {SOURCE_LEGEND[code].name: round(100 * count / total, 2) for code, count in restored.items()},
-    }
-    if isinstance(estimator, NetworkEstimator) and attrs["model"] != "none":
-        model = estimator.model
-        attrs |= {"precision": model.precision, "runtime": model.runtime_name, "weights_sha256": model.sha256}
-        attrs["model_card"] = json.dumps(model.card.content(), indent=2, ensure_ascii=False)
-    return attrs
-
-
-def sources_in_words(told: Mapping[str, Any]) -> str:
-    """What restored how much, for people.
-
-    Args:
-        told: From `facts`.
-
-    Returns:
-        For example `scene prior 41.2 %, spatial fill 0.3 %`; empty when nothing was restored.
-    """
-    return ", ".join(f"{name} {share} %" for name, share in told["restored_by"].items())
 
 
 def open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model | None:
@@ -260,24 +219,29 @@ def maps_land_cover(network: engine.Model | None) -> bool:
 
 
 def restore_blocks(
-    scene: xr.Dataset, estimator: Estimator | None, *, block: int = BLOCK, progress: bool = False
-) -> Iterator[RestoredBlock]:
-    """Restore a scene block by block, a few blocks ahead of whoever takes them.
+    scene: xr.Dataset,
+    estimator: Estimator | None,
+    use: Callable[[RestoredBlock], None],
+    *,
+    block: int = BLOCK,
+    progress: bool = False,
+) -> None:
+    """Restore a scene block by block.
 
     Args:
         scene: A scene with quality.
         estimator: From `fit_estimator`.
+        use: Takes the blocks of the product, which do not overlap; called from several threads, in no certain order.
         block: Side in pixels of a square of as many pixels as a block has, a multiple of `regression.CELL`.
         progress: Show a progress bar on a terminal.
-
-    Yields:
-        The blocks of the product, in the order of `tiles.blocks`.
     """
     shape = (scene.sizes["y"], scene.sizes["x"])
     # patches across a block's side are shared with the next block, those across its foot run twice: so blocks are tall
     tall = blocks(shape, 2 * block, max(block // 2 // CELL, 1) * CELL)
+    # used where it was made: a block that waits for its turn would only take up memory
     with Bar(shape, "restoring", shown=progress) as bar:
-        yield from side_by_side(partial(_restore_block, scene, estimator), tall, bar)
+        for _ in side_by_side(lambda window: use(_restore_block(scene, estimator, window)), tall, bar):
+            pass
 
 
 def _restore_block(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> RestoredBlock:
@@ -288,21 +252,23 @@ def _restore_block(scene: xr.Dataset, estimator: Estimator | None, window: Windo
 def _joined(scene: xr.Dataset, estimator: Estimator | None, window: Window) -> RestoredBlock:
     optical = load(scene, "optical", window.rows, window.cols)
     quality = load(scene, "quality", window.rows, window.cols)
-    uncertainty = np.where(np.isfinite(optical), np.float32(0), np.float32(np.nan))
     source = np.where(quality == Quality.CLEAR, Source.MEASURED, Source.NONE).astype(np.uint8)
     wanted = is_wanted(quality)
-    block = RestoredBlock(window, optical, uncertainty, quality, source, optical=optical)
-    if estimator is None or not (wanted.any() or estimator.land_cover):
-        return block
-    estimate = estimator.estimate(window, optical, quality)
-    if wanted.any():
-        reflectance = optical.copy()
-        for array, estimated in ((reflectance, estimate.mean), (uncertainty, estimate.sigma)):
-            array[:, wanted] = np.nan
-            np.copyto(array, estimated, where=wanted & (estimate.source != Source.NONE), casting="same_kind")
+    estimate = None
+    if estimator is not None and (wanted.any() or estimator.land_cover):
+        estimate = estimator.estimate(window, optical, quality)
+    reflectance, uncertainty = optical, np.zeros(optical.shape, np.float32)
+    if estimate is not None and wanted.any():
+        # in the arrays of the estimate, which nobody else has
+        reflectance, uncertainty = estimate.mean.astype(optical.dtype, copy=False), estimate.sigma
+        np.copyto(reflectance, optical, where=~wanted)
+        unknown = wanted & (estimate.source == Source.NONE)
+        np.copyto(uncertainty, np.float32(0), where=~wanted)
+        reflectance[:, unknown] = np.nan
         np.copyto(source, estimate.source, where=wanted)
-        block = dataclasses.replace(block, reflectance=reflectance)
-    if not estimator.land_cover:
+    uncertainty[~np.isfinite(reflectance)] = np.nan
+    block = RestoredBlock(window, reflectance, uncertainty, quality, source, optical=optical)
+    if estimator is None or estimate is None or not estimator.land_cover:
         return block
     classes, percent = map_land_cover(estimate.land_cover, estimator.land_cover, quality != Quality.NODATA)
     return dataclasses.replace(block, land_cover=classes, land_cover_probability=percent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,7 @@ class ProductWriter:
         # xarray forgets the encoding in arithmetic; then reflectance itself is stored, which loses nothing
         self._encoding: Mapping[str, Any] = LOSSLESS | scene[variable].encoding
         self._scene = scene
+        self._turn = threading.Lock()
         self.sources = np.zeros(len(Source), np.int64)
         """Number of pixels of each source written so far."""
 
@@ -145,7 +147,7 @@ class ProductWriter:
         return self._stage.staging
 
     def write(self, block: RestoredBlock) -> None:
-        """Write one block; the order of blocks does not matter.
+        """Write one block; from any thread, and in any order.
 
         Args:
             block: From `restore_blocks`.
@@ -158,27 +160,28 @@ class ProductWriter:
 
     def _write(self, block: RestoredBlock) -> None:
         top, left = block.window.top, block.window.left
-        self.sources += np.bincount(block.source.ravel(), minlength=len(Source))
         changed = block.source > Source.MEASURED
         stored = encode(block.reflectance, self._encoding)
         if changed.any():
             np.copyto(stored, encode(block.reflectance, self._encoding, clip=True), where=changed)
         coded = _coded_sigma(block.uncertainty)
-        if len(self._reflectance) == 1:
-            self._reflectance[next(iter(self._reflectance))].write(stored, top, left)
-        else:
-            for writer, plane in zip(self._reflectance.values(), stored, strict=True):
-                writer.write(plane, top, left)
-        self._quality.write(np.stack([block.quality, block.source]), top, left)
-        self._uncertainty.write(coded, top, left)
-        if block.land_cover is not None and block.land_cover_probability is not None:
-            self._land_cover.write(np.stack([block.land_cover, block.land_cover_probability]), top, left)
+        with self._turn:
+            self.sources += np.bincount(block.source.ravel(), minlength=len(Source))
+            if len(self._reflectance) == 1:
+                self._reflectance[next(iter(self._reflectance))].write(stored, top, left)
+            else:
+                for writer, plane in zip(self._reflectance.values(), stored, strict=True):
+                    writer.write(plane, top, left)
+            self._quality.write(np.stack([block.quality, block.source]), top, left)
+            self._uncertainty.write(coded, top, left)
+            if block.land_cover is not None and block.land_cover_probability is not None:
+                self._land_cover.write(np.stack([block.land_cover, block.land_cover_probability]), top, left)
 
     def publish(self, attrs: Mapping[str, Any], cloudy: np.ndarray | None = None) -> pystac.Item:
         """Turn the blocks into COGs, add preview and STAC item, verify all, and give them their final names.
 
         Args:
-            attrs: Attributes of the product for the item, see `steps.restore.facts`; `model_card` becomes a file.
+            attrs: Attributes of the product for the item, see `steps.facts.facts`; `model_card` becomes a file.
             cloudy: The cloudy picture for the preview, see `preview.scene_colours`.
 
         Returns:

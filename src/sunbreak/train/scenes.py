@@ -18,6 +18,7 @@ from sunbreak.data.sample import Sample
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.legend import LAND_COVER_NODATA, Quality, Source
 from sunbreak.prior.estimators import SceneEstimator, cells, is_wanted
+from sunbreak.prior.packed import unpack
 from sunbreak.scene import make_scene
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import grow
@@ -177,7 +178,8 @@ def _prior(surface: Surface, quality: Codes) -> tuple[Floats, Floats, Floats, Fl
         estimate = estimator.estimate(whole, optical, quality)
         regression, kriging = np.zeros(optical.shape, np.float32), np.zeros(optical.shape, np.float32)
         for cell in cells(whole):
-            regression[:, cell.rows, cell.cols], kriging[:, cell.rows, cell.cols] = estimator.unlooked(cell)
+            packed, kriging[:, cell.rows, cell.cols] = estimator.unlooked(cell)
+            regression[:, cell.rows, cell.cols] = unpack(packed)
     restored = estimate.source != Source.NONE
     mean, sigma = np.where(restored, estimate.mean, optical), np.where(restored, estimate.sigma, np.float32(0.0))
     return mean, sigma, regression, kriging
