@@ -24,7 +24,9 @@ def restore_parser() -> ArgumentParser:
     parser = new_parser(
         "Restore the surface under cloud and shadow of one Sentinel-2 scene; clear pixels stay untouched."
     )
-    parser.add_argument("optical", metavar="S2", help="Sentinel-2, L1C or L2A: GeoTIFF, or STAC item (file or address)")
+    parser.add_argument(
+        "optical", metavar="S2", help="Sentinel-2, L1C or L2A: GeoTIFF, .SAFE or its zip, STAC item or its address"
+    )
     parser.add_argument(
         "--radar", metavar="S1", help="Sentinel-1 (VV, VH) of the same place: GeoTIFF, or STAC item of RTC"
     )
@@ -33,7 +35,7 @@ def restore_parser() -> ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="Sentinel-2 GeoTIFF of another date, or folder of an earlier product; may be given several times",
+        help="Sentinel-2 of another date, or folder of an earlier product; may be given several times",
     )
     parser.add_argument(
         "--reference-radar",

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pystac
 
 from sunbreak.inputs.items import is_address, optical_rasters, radar_rasters, read_item
+from sunbreak.inputs.safe import is_safe, open_safe
 from sunbreak.radiometry.band_order import SKIP
 from sunbreak.radiometry.metadata import Metadata
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
@@ -75,7 +76,7 @@ def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -
     """Open an optical input.
 
     Args:
-        source: A GeoTIFF or JPEG 2000 file of all bands, or a STAC item of Sentinel-2.
+        source: A GeoTIFF or JPEG 2000 file of all bands, a STAC item, or a SAFE folder or zip of Sentinel-2.
         options: `bands` chooses among the files of a product; `sign` signs addresses.
         local: Refuse what lies behind an address.
 
@@ -88,11 +89,17 @@ def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -
     """
     if is_item(source) and not (local and is_address(str(source))):
         item = read_item(source)
-        wanted = None if options.bands is None else tuple(name for name in options.bands if name != SKIP)
-        rasters = optical_rasters(item, options.sign, wanted, local=local)
+        rasters = optical_rasters(item, options.sign, _wanted(options), local=local)
         told = tuple(from_item(item.name, item.content))
         return OpticalInput(rasters.bands, item.name, told, rasters.classes, rasters.probability)
+    if is_safe(Path(str(source))):
+        product = open_safe(Path(str(source)), _wanted(options))
+        return OpticalInput(product.rasters.bands, str(source), product.told, *product.rasters[1:])
     return OpticalInput(RasterFile(str(source)), str(source))
+
+
+def _wanted(options: ReadOptions) -> tuple[str, ...] | None:
+    return None if options.bands is None else tuple(name for name in options.bands if name != SKIP)
 
 
 def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> RadarInput:

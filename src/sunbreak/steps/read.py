@@ -39,8 +39,8 @@ def read(
     """Read one scene.
 
     Args:
-        optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; or a STAC item, its
-            file, its address, or itself as `pystac.Item` or dictionary.
+        optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; a `.SAFE` folder or
+            its zip; or a STAC item: its file, its address, or itself as `pystac.Item` or dictionary.
         radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid: a GeoTIFF, or a STAC
             item; None for none.
         options: What the user knows better than the files.

@@ -15,6 +15,7 @@ import xarray as xr
 from sunbreak.errors import OptionError, RadiometryError
 from sunbreak.inputs.opened import OpticalInput, open_optical, open_radar
 from sunbreak.inputs.product_files import REFLECTANCE, is_product, open_reflectance
+from sunbreak.inputs.safe import is_safe
 from sunbreak.legend import Quality, Source
 from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
 from sunbreak.radiometry.optical import OpticalImage
@@ -34,7 +35,8 @@ class Reference:
     """Files of another date."""
 
     optical: str | Path
-    """Sentinel-2 GeoTIFF on any grid, or folder of a Sunbreak product: then only measured pixels count as clear."""
+    """Sentinel-2 on any grid: GeoTIFF, `.SAFE` or its zip, file or address of a STAC item; or folder of a Sunbreak product,
+    of which only measured pixels count as clear."""
     radar: str | Path | None = None
     """Sentinel-1 GeoTIFF of about the same date, which tells what has changed since."""
 
@@ -49,7 +51,7 @@ def read_reference(
     """Read an image of another date, or an earlier product, onto the grid of a scene.
 
     Args:
-        optical: Sentinel-2 GeoTIFF on any grid that overlaps, or folder of a Sunbreak product.
+        optical: Sentinel-2 on any grid that overlaps, as `read` takes it, or folder of a Sunbreak product.
         scene: The scene.
         radar: Sentinel-1 image of about that date, on any grid; None for none.
         options: What the user says of the scene's files. Level, offset and bands, units and bands of the radar hold for
@@ -66,7 +68,7 @@ def read_reference(
         GeometryError: It does not lie on the scene.
     """
     options = options or ReadOptions()
-    folder = Path(optical) if Path(optical).is_dir() else None
+    folder = Path(optical) if Path(optical).is_dir() and not is_safe(Path(optical)) else None
     if folder is not None and not (is_product(folder) and (folder / QUALITY).is_file()):
         raise OptionError(
             f"{optical}: is a folder without {REFLECTANCE} and {QUALITY}; give a Sentinel-2 GeoTIFF, or the folder of a"
