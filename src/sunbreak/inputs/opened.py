@@ -10,8 +10,11 @@ from typing import Any, Final
 
 import pystac
 
+from sunbreak.grd.raster import GrdRaster
+from sunbreak.inputs.grd import open_grd
 from sunbreak.inputs.items import is_address, optical_rasters, radar_rasters, read_item
 from sunbreak.inputs.safe import is_safe, open_safe
+from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
 from sunbreak.radiometry.band_order import SKIP
 from sunbreak.radiometry.metadata import Metadata
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
@@ -71,6 +74,22 @@ class RadarInput:
     told: tuple[Metadata, ...] = ()
     """What the metadata beside the pixels say."""
 
+    def understood(self, options: ReadOptions) -> RadarStorage:
+        """Find out how backscatter is held.
+
+        Args:
+            options: What the user knows better.
+
+        Returns:
+            How it is stored.
+
+        Raises:
+            RadiometryError: Polarisations or units are unknown or unusable; pass the option it names.
+        """
+        if isinstance(self.file, GrdRaster):
+            return self.file.storage
+        return understand_radar(self.file, units=options.radar_units, pols=options.radar_bands)
+
 
 def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -> OpticalInput:
     """Open an optical input.
@@ -106,7 +125,7 @@ def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> 
     """Open a radar input.
 
     Args:
-        source: A GeoTIFF of VV and VH, or a STAC item of terrain-corrected Sentinel-1.
+        source: A GeoTIFF of VV and VH, a STAC item of terrain-corrected Sentinel-1, or a GRD product.
         options: `sign` signs addresses.
         local: Refuse what lies behind an address.
 
@@ -122,6 +141,9 @@ def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> 
         item = read_item(source)
         facts = (dataclasses.replace(one, offset=None, level=None) for one in from_item(item.name, item.content)[-1:])
         return RadarInput(radar_rasters(item, options.sign, local=local), item.name, tuple(facts))
+    if is_safe(Path(str(source))):
+        raster, facts_of_grd = open_grd(Path(str(source)))
+        return RadarInput(raster, str(source), (facts_of_grd,))
     return RadarInput(RasterFile(str(source)), str(source))
 
 

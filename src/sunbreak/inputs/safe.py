@@ -49,7 +49,8 @@ def is_safe(path: Path) -> bool:
     name = path.name
     if path.suffix.lower() == ".zip" or PRODUCT.search(name) or name == "manifest.safe":
         return True
-    return path.is_dir() and (path.suffix.upper() == ".SAFE" or any(path.glob("MTD_MSIL*.xml")))
+    marked = ("MTD_MSIL*.xml", "manifest.safe")
+    return path.is_dir() and (path.suffix.upper() == ".SAFE" or any(any(path.glob(name)) for name in marked))
 
 
 def root_of(tree: Tree, marker: re.Pattern[str]) -> str | None:
