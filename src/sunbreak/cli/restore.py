@@ -28,8 +28,9 @@ def restore_parser() -> ArgumentParser:
         "optical", metavar="S2", help="Sentinel-2, L1C or L2A: GeoTIFF, .SAFE or its zip, STAC item or its address"
     )
     parser.add_argument(
-        "--radar", metavar="S1", help="Sentinel-1 (VV, VH) of the same place: GeoTIFF, or STAC item of RTC"
-    )
+        "--radar", metavar="S1",
+        help="Sentinel-1 of the same place: GeoTIFF (VV, VH), STAC item (RTC), or GRD as .SAFE or its zip",
+    )  # fmt: skip
     parser.add_argument(
         "--reference",
         action="append",
@@ -42,7 +43,7 @@ def restore_parser() -> ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="Sentinel-1 GeoTIFF of the date of each --reference in their order, - for none: tells what has changed",
+        help="Sentinel-1 of the date of each --reference in their order, - for none: tells what has changed",
     )
     add_out(parser, "folder of the product")
     parser.add_argument(
