@@ -1,14 +1,16 @@
 """GRD products: points of known place land there, and backscatter is what was simulated."""
 
+import json
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pyproj
 import pytest
 
 import sunbreak
-from conftest import UTM, l1c_dn, refused
+from conftest import UTM, l1c_dn, radar_db, refused, write_raster
 from grd_layouts import (
     CENTRE,
     LINES,
@@ -23,10 +25,12 @@ from grd_layouts import (
     zipped,
 )
 from sunbreak.bands import L1C_BANDS
+from sunbreak.cli import main
 from sunbreak.errors import GeometryError, OptionError, RadiometryError, SunbreakWarning
 from sunbreak.grd.orbit import RangeDoppler
 from sunbreak.inputs.grd import open_grd
 from sunbreak.scene import window
+from sunbreak.steps.read_product import read_product
 
 TO_DEGREES = pyproj.Transformer.from_crs(32633, 4326, always_xy=True)
 PLACES = [(60, 60), (60, 540), (540, 60), (540, 540), (300, 300), (250, 340), (330, 230), (180, 300), (300, 410)]
@@ -78,6 +82,31 @@ def test_points_on_a_hill_land_in_their_place_with_an_elevation_model(tmp_path, 
     decibels = scene.radar.values[0]
     apart = [landed(decibels, *one) - one for one in PLACES]
     assert np.abs(apart).max() < 0.5, apart
+
+
+def test_the_command_line_takes_a_product_and_the_item_names_all_inputs(tmp_path):
+    grd, dem = write_grd(tmp_path, hill), write_dem(tmp_path / "dem.tif")
+    dn = l1c_dn(SIZE, SIZE)
+    dn[:, 200:300, 200:300] = 6000
+    optical = write_raster(tmp_path / "s2.tif", dn, descriptions=L1C_BANDS)
+    out = tmp_path / "out"
+    given = ["restore", str(optical), "--radar", str(zipped(grd)), "--dem", str(dem), "--geoid", "0", "-o", str(out)]
+    assert main(given) == 0
+    item = json.loads((out / "item.json").read_text())
+    assert item["properties"]["sunbreak:restored_by"].keys() == {"network with radar"}
+    named = {link["title"]: Path(link["href"]).name for link in item["links"] if link["rel"] == "derived_from"}
+    assert named == {"optical": "s2.tif", "radar": grd.with_suffix(".zip").name, "dem": "dem.tif"}
+    # it lies on no map, so what shows products leaves it out
+    assert read_product(out).radar is None
+    assert main(["restore", str(optical), "--dem", str(dem), "-o", str(tmp_path / "other")]) == 2
+
+
+def test_names_of_cloud_optimised_products(tmp_path, optical):
+    folder = write_grd(tmp_path)
+    expected = sunbreak.read(optical, folder).radar.values
+    for file in [*folder.glob("measurement/*"), *folder.glob("annotation/*.xml")]:
+        file.rename(file.with_stem(f"{file.stem}-cog"))
+    np.testing.assert_array_equal(sunbreak.read(optical, folder).radar.values, expected)
 
 
 def test_without_one_they_lie_beside_it_and_the_user_is_warned(tmp_path, optical):
@@ -175,8 +204,6 @@ def test_what_cannot_be_used_is_told(tmp_path, optical, tiff):
 
 
 def test_an_elevation_model_is_not_needed_for_radar_on_a_map(tmp_path, optical, tiff):
-    from conftest import radar_db
-
     mapped = tiff("s1.tif", radar_db(SIZE, SIZE), descriptions=("VV", "VH"))
     with pytest.warns(SunbreakWarning, match="--dem is not needed"):
         sunbreak.read(optical, mapped, dem=write_dem(tmp_path / "dem.tif"), geoid=0.0)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from traceback import format_exception
 
 import numpy as np
 import pystac
@@ -202,3 +203,17 @@ def test_a_hook_that_is_none_is_told(tmp_path):
 def test_every_name_is_that_of_its_catalogue():
     assert NAMES["earth-search"]["B8A"] == "nir08"
     assert NAMES["cdse"]["B01"] == "B01_60m"
+
+
+def test_what_gdal_says_is_told_without_its_secret(tmp_path, locked, caplog):
+    few = {"bands": ("B02", "B03", "B04"), "size": 1200, "s2:processing_baseline": "02.14"}
+    path = write_item(tmp_path, href=locked.address + "/{name}", **few)
+    scene = sunbreak.read(path, sign=locked.sign)
+    # what signs goes on to give the old token
+    locked.closed = True
+    with pytest.raises(RasterError) as caught:
+        scene.optical.load()
+    assert "--sign" in str(caught.value)
+    traceback = "".join(format_exception(caught.value))
+    for told in (traceback, caplog.text):
+        assert locked.tokens[0] not in told

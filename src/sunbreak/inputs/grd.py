@@ -14,13 +14,13 @@ from sunbreak.errors import InputError, RadiometryError, RasterError
 from sunbreak.grd.annotation import Annotation, read_annotation
 from sunbreak.grd.calibration import Noise, Table, read_calibration, read_noise
 from sunbreak.grd.raster import GrdRaster
-from sunbreak.inputs.safe import PRODUCT, root_of
+from sunbreak.inputs.safe import PRODUCT, RADAR, root_of
 from sunbreak.inputs.tree import Tree, open_tree
 from sunbreak.radiometry.metadata import Metadata, parse_datetime
 from sunbreak.rasters.pooled import PooledRaster
 
-MARKER: Final = re.compile(r"(?:^|/)(annotation/)s1[a-d]-[^/]*\.xml$")
-"""Tells a product of Sentinel-1."""
+COG: Final = "-cog"
+TABLES: Final = "annotation/calibration/"
 ANNOTATION: Final = re.compile(r"^annotation/(s1[a-d]-[^/]*)\.xml$")
 
 
@@ -41,9 +41,9 @@ def open_grd(path: Path) -> tuple[GrdRaster, Metadata]:
     tree = open_tree(path)
     root = _root(tree)
     if root is None:
-        kind = "a Sentinel-2 product; give it as the optical scene" if any(map(PRODUCT.search, tree.names)) else (
-            "no product")  # fmt: skip
-        raise InputError(f"{path}: is {kind}; expected a Sentinel-1 GRD product (.SAFE or .zip)")
+        if any(map(PRODUCT.search, tree.names)):
+            raise InputError(f"{path}: is a Sentinel-2 product; give it as the optical scene, Sentinel-1 as --radar")
+        raise InputError(f"{path}: is no product; expected a Sentinel-1 GRD product (.SAFE or .zip)")
     tree = tree.under(root)
     found = {}
     for name in tree.names:
@@ -68,21 +68,27 @@ def open_grd(path: Path) -> tuple[GrdRaster, Metadata]:
 
 
 def _root(tree: Tree) -> str | None:
-    # the marker lies one folder below the root
-    found = root_of(tree, MARKER)
+    found = root_of(tree, RADAR)
     return None if found is None else found.removesuffix("annotation").rstrip("/")
 
 
 def _part(path: Path, tree: Tree, stem: str, annotation: Annotation) -> tuple[PooledRaster, tuple[Table, Noise]]:
     if annotation.kind != "GRD":
         raise RadiometryError(f"{path}: is {annotation.kind}, not GRD; give the ground range product (IW_GRDH)")
-    tables = [f"annotation/calibration/{kind}-{stem}.xml" for kind in ("calibration", "noise")]
-    names = [f"measurement/{stem}.tiff", *tables]
-    missing = [name for name in names if name not in tree.names]
-    if missing:
-        raise RasterError(f"{path}: lacks {missing[0]}; download it again")
-    image = tree.raster(names[0])
-    if image.shape != annotation.shape or image.dtype.kind != "u":
-        raise RasterError(f"{path}: {names[0]} is not the image that its annotation tells of; download it again")
-    calibration, noise = (tree.read(name) for name in names[1:])
-    return image, (read_calibration(tree.path / names[1], calibration), read_noise(tree.path / names[2], noise))
+    image, *tables = (
+        _named(path, tree, f"{place}{stem.removesuffix(COG)}", ending)
+        for place, ending in (("measurement/", ".tiff"), (f"{TABLES}calibration-", ".xml"), (f"{TABLES}noise-", ".xml"))
+    )
+    raster = tree.raster(image)
+    if raster.shape != annotation.shape or raster.dtype.kind != "u":
+        raise RasterError(f"{path}: {image} is not the image that its annotation tells of; download it again")
+    calibration, noise = ((tree.path / name, tree.read(name)) for name in tables)
+    return raster, (read_calibration(*calibration), read_noise(*noise))
+
+
+def _named(path: Path, tree: Tree, stem: str, ending: str) -> str:
+    """A file of the product; in COG_SAFE names end in -cog."""
+    found = [name for name in (stem + ending, stem + COG + ending) if name in tree.names]
+    if not found:
+        raise RasterError(f"{path}: lacks {stem}{ending}; download it again")
+    return found[0]

@@ -25,7 +25,7 @@ BAND: Final = re.compile(r"^GRANULE/[^/]+/IMG_DATA/(?:R\d\dm/)?[^/]*_(B\d\d|B8A)
 CLASSES: Final = re.compile(r"^GRANULE/[^/]+/IMG_DATA/(?:R\d\dm/)?[^/]*_SCL_(20|60)m\.jp2$")
 PROBABILITY: Final = re.compile(r"^GRANULE/[^/]+/QI_DATA/(?:MSK_CLDPRB|[^/]*_CLD)_(20|60)m\.jp2$")
 RADAR: Final = re.compile(r"(?:^|/)annotation/s1[a-d]-[^/]*\.xml$")
-"""What tells a product of Sentinel-1."""
+"""Annotation of a product of Sentinel-1, one folder below its root."""
 
 
 class SafeProduct(NamedTuple):
@@ -91,9 +91,10 @@ def open_safe(path: Path, wanted: tuple[str, ...] | None = None) -> SafeProduct:
     tree = open_tree(path)
     root = root_of(tree, PRODUCT)
     if root is None:
-        kind = "a Sentinel-1 product; give it as --radar" if any(map(RADAR.search, tree.names)) else "no product"
+        if any(map(RADAR.search, tree.names)):
+            raise InputError(f"{path}: is a Sentinel-1 product; give it as --radar, Sentinel-2 as the optical scene")
         raise InputError(
-            f"{path}: is {kind}; expected a Sentinel-2 product with MTD_MSIL1C.xml or MTD_MSIL2A.xml (.SAFE or .zip)"
+            f"{path}: is no product; expected one of Sentinel-2 with MTD_MSIL1C.xml or MTD_MSIL2A.xml (.SAFE or .zip)"
         )
     tree = tree.under(root)
     product = next(name for name in tree.names if PRODUCT.search(name))

@@ -89,6 +89,8 @@ class PooledRaster(Raster):
 
     options: ClassVar[dict[str, Any]]
     """Settings of GDAL while it is opened and read."""
+    secretive: ClassVar[bool] = False
+    """Whether what GDAL says may hold a secret, so that not even a traceback shows it."""
 
     @abstractmethod
     def _open(self) -> rasterio.DatasetReader:
@@ -100,9 +102,10 @@ class PooledRaster(Raster):
 
     def _note_header(self) -> None:
         """Open the raster and note what its header says."""
-        self._pid, self._lock = os.getpid(), threading.Lock()
+        self._pid, self._lock, self._epoch = os.getpid(), threading.Lock(), 0
+        self._pool: list[rasterio.DatasetReader] = []
         dataset = self._open()
-        self._pool: list[rasterio.DatasetReader] = [dataset]
+        self._pool.append(dataset)
         self.shape, self.count = dataset.shape, dataset.count
         self.dtype = np.dtype(dataset.dtypes[0])
         self.crs, self.transform = dataset.crs, dataset.transform
@@ -117,14 +120,21 @@ class PooledRaster(Raster):
         with self._lock:
             if self._pid != os.getpid():  # a fork shares the parent's file positions
                 self._pool, self._pid = [], os.getpid()
-            dataset = self._pool.pop() if self._pool else None
+            dataset, epoch = self._pool.pop() if self._pool else None, self._epoch
         if dataset is None:
             dataset = self._open()
+            epoch = self._epoch
         try:
             yield dataset
         finally:
             with self._lock:
-                self._pool.append(dataset)
+                if epoch == self._epoch:
+                    self._pool.append(dataset)
+
+    def _forget(self) -> None:
+        """Use none of the datasets any more that are open now."""
+        with self._lock:
+            self._pool, self._epoch = [], self._epoch + 1
 
     def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> np.ndarray:
         """Read stored values of a window, see `Raster.read`."""
@@ -140,7 +150,7 @@ class PooledRaster(Raster):
             with spent_on("reading"), self.borrow() as dataset, rasterio.Env(**self.options):
                 return np.asarray(dataset.read(wanted, **how))
         except (RasterioError, rasterio._err.CPLE_BaseError) as error:
-            raise self._failed(what, error) from error
+            raise self._failed(what, error) from (None if self.secretive else error)
 
 
 def first_line(error: BaseException) -> str:

@@ -137,16 +137,21 @@ def _geoid(options: ReadOptions, grid: Grid) -> float:
         return 0.0
 
 
-def check_dem(path: str | Path, file: Raster) -> None:
-    """Tell that an elevation model has nothing to do where the radar lies on a map already.
+def uses_dem(file: Raster, path: str | Path) -> bool:
+    """Whether an elevation model has something to do.
 
     Args:
-        path: The elevation model.
         file: The radar.
+        path: The elevation model, for the message.
+
+    Returns:
+        False where the radar lies on a map already.
 
     Warns:
-        SunbreakWarning: The radar is terrain-corrected.
+        SunbreakWarning: It does.
     """
-    if not isinstance(file, GrdRaster):
-        message = f"{path}: the radar lies on a map already, so --dem is not needed and not looked at"
-        warnings.warn(message, SunbreakWarning, stacklevel=4)
+    if isinstance(file, GrdRaster):
+        return True
+    message = f"{path}: the radar lies on a map already, so --dem is not needed and not looked at"
+    warnings.warn(message, SunbreakWarning, stacklevel=3)
+    return False

@@ -22,7 +22,7 @@ from sunbreak.rasters.lazy import lazy
 from sunbreak.rasters.pixelmap import Grid, compose
 from sunbreak.scene import make_scene
 from sunbreak.steps.align import RADAR_DAYS, grid_of
-from sunbreak.steps.align_grd import check_dem, lay_radar
+from sunbreak.steps.align_grd import lay_radar, uses_dem
 from sunbreak.steps.layer_quality import layer_quality
 
 __all__ = ["ReadFields", "ReadOptions", "read"]
@@ -78,6 +78,10 @@ def read(
         beside = open_radar(radar, options)
         arrays |= _radar_arrays(beside, grid, name, options)
         facts |= _radar_facts(beside, image.told.datetime, name)
+        if options.dem is not None and uses_dem(beside.file, options.dem):
+            facts["dem_path"] = str(options.dem)
+    elif options.dem is not None:
+        raise OptionError(f"--dem {options.dem}: is for the radar, which is not given; pass --radar, or leave it out")
     crs = None if grid.crs is None else CRS(grid.crs)
     return make_scene(
         **arrays,
@@ -104,8 +108,6 @@ def _radar_facts(radar: RadarInput, optical_time: str | None, name: str) -> dict
 
 
 def _radar_arrays(radar: RadarInput, grid: Grid, name: str, options: ReadOptions) -> dict[str, Any]:
-    if options.dem is not None:
-        check_dem(options.dem, radar.file)
     storage = radar.understood(options)
     return {"radar": lazy(lay_radar(radar.file, storage, grid, name, options)), "pols": storage.pols}
 
