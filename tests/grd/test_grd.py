@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import warnings
 from pathlib import Path
 
@@ -201,6 +202,35 @@ def test_what_cannot_be_used_is_told(tmp_path, optical, tiff):
     refused(["bare.tif", "not georeferenced"], bare, radar=good, kind=GeometryError)
     next(good.glob("annotation/calibration/noise-*vh*.xml")).unlink()
     refused(["lacks annotation/calibration/noise", "download it again"], optical, radar=good)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "orbit",
+        "coordinateConversionList",
+        "geolocationGridPoint",
+        "azimuthTimeInterval",
+        "numberOfLines",
+        "polarisation",
+    ]
+    + ["productFirstLineUtcTime", "srgrCoefficients", "velocity", "missionId"],
+)
+def test_an_annotation_without_something_is_refused_in_one_line(tag, tmp_path, optical):
+    folder = write_grd(tmp_path)
+    for file in folder.glob("annotation/*.xml"):
+        file.write_text(re.sub(rf"<(/?){tag}>", r"<\1gone>", file.read_text()))
+    refused(["s1a-iw-grd"], optical, radar=folder)
+
+
+def test_tables_that_cannot_be_used_are_refused_in_one_line(tmp_path, optical):
+    folder = write_grd(tmp_path)
+    (file, *_), bomb = sorted(folder.glob("annotation/calibration/cal*.xml")), '<!DOCTYPE a [<!ENTITY b "b">]>'
+    whole = file.read_text()
+    for wrong, word in ((whole.replace("e+02", "e-999"), "sigmaNought"), ("<calibration/>", "sigmaNought"),
+                        (bomb + whole, "entities"), (whole[:-20], "well-formed")):  # fmt: skip
+        file.write_text(wrong)
+        refused([file.name, word], optical, radar=folder)
 
 
 def test_an_elevation_model_is_not_needed_for_radar_on_a_map(tmp_path, optical, tiff):

@@ -18,6 +18,7 @@ from sunbreak.errors import InputError, RasterError
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.scene import window
 from sunbreak.steps.mask import mask
+from sunbreak.steps.read_product import read_product
 
 
 def edited(path, change):
@@ -183,6 +184,10 @@ def test_no_secret_reaches_the_product(tmp_path, locked, capfd):
     sunbreak.process(path, None, tmp_path / "out", read_options=ReadOptions(sign=locked.sign))
     for file in (tmp_path / "out").iterdir():
         assert b"secret-" not in file.read_bytes(), file
+    # what shows products fetches nothing that they name
+    signed = locked.signed
+    assert read_product(tmp_path / "out").optical is None
+    assert locked.signed == signed
     told = capfd.readouterr()
     assert "secret-" not in told.out + told.err
 
