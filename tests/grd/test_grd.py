@@ -204,18 +204,13 @@ def test_what_cannot_be_used_is_told(tmp_path, optical, tiff):
     refused(["lacks annotation/calibration/noise", "download it again"], optical, radar=good)
 
 
-@pytest.mark.parametrize(
-    "tag",
-    [
-        "orbit",
-        "coordinateConversionList",
-        "geolocationGridPoint",
-        "azimuthTimeInterval",
-        "numberOfLines",
-        "polarisation",
-    ]
-    + ["productFirstLineUtcTime", "srgrCoefficients", "velocity", "missionId"],
+NEEDED = (
+    "orbit velocity coordinateConversionList srgrCoefficients geolocationGridPoint azimuthTimeInterval numberOfLines"
+    " polarisation productFirstLineUtcTime missionId"
 )
+
+
+@pytest.mark.parametrize("tag", NEEDED.split())
 def test_an_annotation_without_something_is_refused_in_one_line(tag, tmp_path, optical):
     folder = write_grd(tmp_path)
     for file in folder.glob("annotation/*.xml"):
