@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -18,6 +19,7 @@ from rasterio.windows import Window
 
 from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
+from sunbreak.rasters.keeping import keeps, kept_of
 
 
 class Raster(ABC):
@@ -91,6 +93,8 @@ class PooledRaster(Raster):
     """Settings of GDAL while it is opened and read."""
     secretive: ClassVar[bool] = False
     """Whether what GDAL says may hold a secret, so that not even a traceback shows it."""
+    slow: bool = False
+    """Whether blocks are fetched or decoded with such effort that they are worth keeping, see `rasters.keeping`."""
 
     @abstractmethod
     def _open(self) -> rasterio.DatasetReader:
@@ -108,6 +112,7 @@ class PooledRaster(Raster):
         self._pool.append(dataset)
         self.shape, self.count = dataset.shape, dataset.count
         self.dtype = np.dtype(dataset.dtypes[0])
+        self.slow = self.slow or dataset.driver == "JP2OpenJPEG"
         self.crs, self.transform = dataset.crs, dataset.transform
         self.has_gcps = bool(dataset.gcps[0])
         self.nodata, self.descriptions = dataset.nodata, dataset.descriptions
@@ -138,17 +143,30 @@ class PooledRaster(Raster):
 
     def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> np.ndarray:
         """Read stored values of a window, see `Raster.read`."""
+        wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
+        if self.slow and keeps():
+            with contextlib.suppress(OSError):  # no room: read it as often as it is asked for
+                return np.stack([self._kept(band, rows, cols) for band in wanted])
+        return self._window(rows, cols, wanted)
+
+    def _kept(self, band: int, rows: slice, cols: slice) -> np.ndarray:
+        def load(there: slice, here: slice) -> np.ndarray:
+            return np.asarray(self._window(there, here, [band])[0])
+
+        kept = kept_of(self, band)
+        return load(rows, cols) if kept is None else kept.window(rows, cols, load)
+
+    def _window(self, rows: slice, cols: slice, indexes: Sequence[int]) -> np.ndarray:
         return self._values(f"rows {rows.start}-{rows.stop}", indexes, window=Window.from_slices(rows, cols))
 
     def overview(self, shape: tuple[int, int], indexes: Sequence[int]) -> np.ndarray:
         """Read the whole raster at another size, see `Raster.overview`."""
         return self._values("its overview", indexes, out_shape=(len(indexes), *shape))
 
-    def _values(self, what: str, indexes: Sequence[int] | None, **how: Any) -> np.ndarray:
-        wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
+    def _values(self, what: str, indexes: Sequence[int], **how: Any) -> np.ndarray:
         try:
             with spent_on("reading"), self.borrow() as dataset, rasterio.Env(**self.options):
-                return np.asarray(dataset.read(wanted, **how))
+                return np.asarray(dataset.read([int(index) for index in indexes], **how))
         except (RasterioError, rasterio._err.CPLE_BaseError) as error:
             raise self._failed(what, error) from (None if self.secretive else error)
 

@@ -72,6 +72,7 @@ class RemoteRaster(PooledRaster):
     }
 
     secretive = True
+    slow = True
 
     def __init__(self, address: str | Address) -> None:
         """Open the file and note its header.
@@ -129,7 +130,7 @@ class RemoteRaster(PooledRaster):
             raise
         return dataset
 
-    def _values(self, what: str, indexes: Sequence[int] | None, **how: Any) -> np.ndarray:
+    def _values(self, what: str, indexes: Sequence[int], **how: Any) -> np.ndarray:
         used = self._opened_at
         try:
             return super()._values(what, indexes, **how)

@@ -24,6 +24,7 @@ class ZippedRaster(PooledRaster):
     """
 
     options = GDAL_OPTIONS
+    slow = True
 
     def __init__(self, archive: str | Path, member: str) -> None:
         """Open the file and note its header.
