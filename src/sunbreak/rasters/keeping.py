@@ -1,8 +1,8 @@
 """Keep what was fetched or decoded with much effort, so that a scene that is looked at several times costs that once.
 
 JPEG 2000 decodes at a tenth of the speed of GeoTIFF, and what lies behind an address has to come over the network;
-mask, fit and restoring each look at all of it. While `keeping` lasts, cells of such rasters are written to unnamed files
-as they are first read, and read from there again. Memory stays bounded: the files are the system's to cache.
+mask, fit and restoring each look at all of it. While `keeping` lasts, cells of such rasters are written to unnamed
+files as they are first read, and read from there again. Memory stays bounded: the files are the system's to cache.
 """
 
 from __future__ import annotations
