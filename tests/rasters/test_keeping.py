@@ -45,7 +45,6 @@ def test_every_cell_is_decoded_once(slow, tmp_path, monkeypatch):
                 np.testing.assert_array_equal(job.result(), dn[::-1, rows, cols])
     cells = -(-SHAPE[0] // CELL) * -(-SHAPE[1] // CELL)
     assert len(loads) == 2 * cells
-    assert not module._kept
     raster.read(*WINDOWS[0], [1])
     assert len(loads) == 2 * cells + 1
 
@@ -74,6 +73,22 @@ def test_without_room_it_is_read_as_before(slow, tmp_path, monkeypatch):
     monkeypatch.setattr(module.os, "pwrite", full)
     with keeping(tmp_path):
         np.testing.assert_array_equal(raster.read(*WINDOWS[0]), dn)
+
+
+def test_scenes_worked_on_at_a_time_do_not_disturb_each_other(slow, tmp_path):
+    raster, dn = slow
+    rows, cols = WINDOWS[2]
+    (tmp_path / "a").mkdir()
+    first, second = keeping(tmp_path / "a"), keeping(tmp_path)
+    first.__enter__()
+    np.testing.assert_array_equal(raster.read(rows, cols), dn[:, rows, cols])
+    second.__enter__()
+    first.__exit__(None, None, None)
+    (tmp_path / "a").rmdir()  # nothing lies there by name
+    for one in (*WINDOWS, WINDOWS[2]):
+        np.testing.assert_array_equal(raster.read(*one), dn[:, one[0], one[1]])
+    second.__exit__(None, None, None)
+    assert module.kept_in() is None
 
 
 def test_nothing_is_left_of_it_in_the_product(tmp_path):

@@ -21,60 +21,55 @@ CELL: Final = 1024
 """Side of a cell in pixels; blocks of archives are as large, or divide it."""
 EMPTY, COMING, THERE = 0, 1, 2
 
-_lock = threading.Lock()
-_folder: Path | None = None
-_kept: dict[tuple[int, int], Kept] = {}
+_folders: list[Path] = []
 
 
 @contextlib.contextmanager
 def keeping(folder: Path) -> Iterator[None]:
-    """Keep what is read from slow rasters.
+    """Keep what is read from slow rasters; several scenes may be worked on at a time.
 
     Args:
-        folder: Where unnamed files lie meanwhile; they take as much room as what is read, decoded.
+        folder: Where unnamed files lie; they take as much room as what is read, decoded, and vanish with their rasters.
     """
-    global _folder  # noqa: PLW0603 - rasters have to find it from any thread
-    before, _folder = _folder, folder
+    _folders.append(folder)
     try:
         yield
     finally:
-        _folder = before
-        if before is None:
-            with _lock:
-                for kept in _kept.values():
-                    kept.close()
-                _kept.clear()
+        _folders.remove(folder)
 
 
-def keeps() -> bool:
-    """Whether slow rasters are kept at present.
+def kept_in() -> Path | None:
+    """Where slow rasters are kept at present.
 
     Returns:
-        True inside `keeping`.
+        The folder; None outside `keeping`.
     """
-    return _folder is not None
+    try:
+        return _folders[-1]
+    except IndexError:
+        return None
 
 
 class Kept:
     """Cells of one band of one raster, in an unnamed file."""
 
-    def __init__(self, owner: Any, folder: Path) -> None:
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], folder: Path) -> None:
         """Begin with nothing.
 
         Args:
-            owner: The raster; held, so that its identity stays its own.
+            shape: Height and width of the raster.
+            dtype: Its data type.
             folder: Where the file lies.
+
+        Raises:
+            OSError: The file cannot be made.
         """
-        self.owner, self.shape, self.dtype = owner, owner.shape, owner.dtype
+        self.shape, self.dtype = shape, dtype
         self.cells = tuple(-(-side // CELL) for side in self.shape)
         self._state = np.zeros(self.cells, np.uint8)
         self._changed = threading.Condition()
         self._size = CELL * CELL * self.dtype.itemsize
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-
-    def close(self) -> None:
-        """Drop the file."""
-        self._file.close()
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lasts as long as this
 
     def window(self, rows: slice, cols: slice, load: Callable[[slice, slice], np.ndarray]) -> np.ndarray:
         """Read a window, and keep the cells that it touches.
@@ -130,22 +125,3 @@ class Kept:
             with self._changed:
                 self._state[i, j] = found
                 self._changed.notify_all()
-
-
-def kept_of(raster: Any, band: int) -> Kept | None:
-    """Where a band of a raster is kept.
-
-    Args:
-        raster: A raster.
-        band: Counted from 1.
-
-    Returns:
-        Its cells; None while nothing is kept.
-    """
-    if _folder is None:
-        return None
-    with _lock:
-        key = (id(raster), band)
-        if key not in _kept:
-            _kept[key] = Kept(raster, _folder)
-        return _kept[key]

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
-from sunbreak.rasters.keeping import keeps, kept_of
+from sunbreak.rasters.keeping import Kept, kept_in
 
 
 class Raster(ABC):
@@ -108,6 +108,7 @@ class PooledRaster(Raster):
         """Open the raster and note what its header says."""
         self._pid, self._lock, self._epoch = os.getpid(), threading.Lock(), 0
         self._pool: list[rasterio.DatasetReader] = []
+        self._cells: dict[int, Kept] = {}
         dataset = self._open()
         self._pool.append(dataset)
         self.shape, self.count = dataset.shape, dataset.count
@@ -144,17 +145,20 @@ class PooledRaster(Raster):
     def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> np.ndarray:
         """Read stored values of a window, see `Raster.read`."""
         wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
-        if self.slow and keeps():
+        folder = kept_in() if self.slow else None
+        if folder is not None:
             with contextlib.suppress(OSError):  # no room: read it as often as it is asked for
-                return np.stack([self._kept(band, rows, cols) for band in wanted])
+                return np.stack([self._kept(band, folder, rows, cols) for band in wanted])
         return self._window(rows, cols, wanted)
 
-    def _kept(self, band: int, rows: slice, cols: slice) -> np.ndarray:
+    def _kept(self, band: int, folder: Path, rows: slice, cols: slice) -> np.ndarray:
         def load(there: slice, here: slice) -> np.ndarray:
             return np.asarray(self._window(there, here, [band])[0])
 
-        kept = kept_of(self, band)
-        return load(rows, cols) if kept is None else kept.window(rows, cols, load)
+        with self._lock:
+            if band not in self._cells:
+                self._cells[band] = Kept(self.shape, self.dtype, folder)
+        return self._cells[band].window(rows, cols, load)
 
     def _window(self, rows: slice, cols: slice, indexes: Sequence[int]) -> np.ndarray:
         return self._values(f"rows {rows.start}-{rows.stop}", indexes, window=Window.from_slices(rows, cols))
