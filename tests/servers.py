@@ -72,12 +72,12 @@ class Locked:
     """A server over a folder that opens to the present token only, as those of signed addresses do."""
 
     def __init__(self, folder):
-        self.tokens, self.signed = ["secret-0"], 0
+        self.tokens, self.signed, self.closed = ["secret-0"], 0, False
         lock = self
 
         class Handler(Ranged):
             def admits(self):
-                return self.path.endswith(f"token={lock.tokens[-1]}")
+                return not lock.closed and self.path.endswith(f"token={lock.tokens[-1]}")
 
         handler = functools.partial(Handler, directory=str(folder))
         self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), handler)

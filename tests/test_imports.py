@@ -15,6 +15,7 @@ LAYERS = [
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}
     | {"networks", "classifiers", "sidecar"},
+    {"grd"},
     {"inputs"},
     {"prior", "preview", "data", "baselines"},
     {"steps"},

@@ -14,6 +14,7 @@ from sunbreak import preview
 from sunbreak.clock import collecting, spent_on
 from sunbreak.inputs.opened import Source
 from sunbreak.radiometry.read_options import ReadOptions
+from sunbreak.rasters.keeping import keeping
 from sunbreak.steps.adapt import adapting
 from sunbreak.steps.facts import facts
 from sunbreak.steps.fit import fit_estimator
@@ -71,6 +72,7 @@ def process(
             network = open_network(scene, options)
             writer = ProductWriter(out, scene, land_cover=maps_land_cover(network), overwrite=overwrite)
         stack.enter_context(writer)
+        stack.enter_context(keeping(writer.scratch))
         with spent_on("mask"):
             scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
         with spent_on("references"):

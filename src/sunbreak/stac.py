@@ -107,7 +107,7 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
 
 def _inputs(attrs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Title and path of everything that a product was made from."""
-    titles = ("optical", "radar", "quality", "reference", "reference_radar")
+    titles = ("optical", "radar", "dem", "quality", "reference", "reference_radar")
     for title in titles:
         paths = attrs.get(f"{title}_paths", [attrs.get(f"{title}_path")])
         # an item that was in memory has a name, and no place

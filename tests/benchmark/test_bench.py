@@ -10,10 +10,12 @@ from sunbreak.benchmark import PARTS, BenchOptions
 from sunbreak.benchmark.child import measured
 from sunbreak.benchmark.inputs import SPACING, mask_of, simulated_scene
 from sunbreak.benchmark.models import jpeg_2000
+from sunbreak.benchmark.products import safe_product
 from sunbreak.cli import main
 from sunbreak.cli.bench import NAMES
 from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.legend import Quality
+from sunbreak.steps.read import read
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,23 @@ def test_the_jpeg_2000_copy_is_lossless(scene):
     with rasterio.open(jpeg_2000(scene)) as copy, rasterio.open(scene / "optical.tif") as file:
         assert copy.driver == "JP2OpenJPEG"
         np.testing.assert_array_equal(copy.read(1), file.read(2))
+
+
+def test_the_safe_product_is_the_scene_with_coarse_bands(scene):
+    path = safe_product(scene)
+    assert safe_product(scene) == path
+    product, whole = read(path), read(scene / "optical.tif")
+    assert product.attrs["level"] == "L1C"
+    inside = {"y": slice(0, 510), "x": slice(0, 510)}
+    for band, step in (("B02", 1), ("B05", 2), ("B10", 6)):
+        expected = whole.optical.sel(band=band).isel(inside).values[::step, ::step].repeat(step, 0).repeat(step, 1)
+        np.testing.assert_allclose(product.optical.sel(band=band).values, expected, atol=1e-6)
+
+
+def test_reading_has_a_row_for_every_form(scene, cache):
+    table = PARTS["files"](BenchOptions(sizes=(512,), repeats=1, cache=cache))
+    assert [row[0].split(",")[0] for row in table.rows] == ["GeoTIFF", "JPEG 2000", "SAFE"]
+    assert table.raw[-1]["values"] == 13 * 510 * 510
 
 
 def test_the_command_prints_tables_and_writes_every_run(scene, cache, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from traceback import format_exception
 
 import numpy as np
 import pystac
@@ -17,6 +18,7 @@ from sunbreak.errors import InputError, RasterError
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.scene import window
 from sunbreak.steps.mask import mask
+from sunbreak.steps.read_product import read_product
 
 
 def edited(path, change):
@@ -182,6 +184,10 @@ def test_no_secret_reaches_the_product(tmp_path, locked, capfd):
     sunbreak.process(path, None, tmp_path / "out", read_options=ReadOptions(sign=locked.sign))
     for file in (tmp_path / "out").iterdir():
         assert b"secret-" not in file.read_bytes(), file
+    # what shows products fetches nothing that they name
+    signed = locked.signed
+    assert read_product(tmp_path / "out").optical is None
+    assert locked.signed == signed
     told = capfd.readouterr()
     assert "secret-" not in told.out + told.err
 
@@ -202,3 +208,17 @@ def test_a_hook_that_is_none_is_told(tmp_path):
 def test_every_name_is_that_of_its_catalogue():
     assert NAMES["earth-search"]["B8A"] == "nir08"
     assert NAMES["cdse"]["B01"] == "B01_60m"
+
+
+def test_what_gdal_says_is_told_without_its_secret(tmp_path, locked, caplog):
+    few = {"bands": ("B02", "B03", "B04"), "size": 1200, "s2:processing_baseline": "02.14"}
+    path = write_item(tmp_path, href=locked.address + "/{name}", **few)
+    scene = sunbreak.read(path, sign=locked.sign)
+    # what signs goes on to give the old token
+    locked.closed = True
+    with pytest.raises(RasterError) as caught:
+        scene.optical.load()
+    assert "--sign" in str(caught.value)
+    traceback = "".join(format_exception(caught.value))
+    for told in (traceback, caplog.text):
+        assert locked.tokens[0] not in told

@@ -1,5 +1,6 @@
 """A product of one file per band: what is written, and that everything that reads products reads it."""
 
+import hashlib
 import json
 import math
 
@@ -7,7 +8,9 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from pystac.validation import validate_dict
 from rasterio.io import MemoryFile
+from rio_cogeo.cogeo import cog_validate
 
 import sunbreak
 from stac_layouts import at_10_m, dn_of, write_item, write_radar_item
@@ -17,6 +20,7 @@ from sunbreak.combinations import COMBINATIONS
 from sunbreak.inputs.product_files import band_file
 from sunbreak.steps.preview import preview
 from sunbreak.steps.read_product import read_product
+from sunbreak.view.catalog import find
 from sunbreak.view.layers import EMPTY, automatic_stretch, draw
 from sunbreak.view.place import bounds, placed
 
@@ -44,6 +48,7 @@ def test_one_cog_a_band_and_a_vrt_over_them(restored):
         assert len(mosaic.files) == 1 + len(L2A_BANDS)
         assert all(str(restored) in name for name in mosaic.files)
     for band, plane in zip(L2A_BANDS, together, strict=True):
+        assert cog_validate(restored / band_file(band), quiet=True, strict=True)[0]
         with rasterio.open(restored / band_file(band)) as file:
             assert file.descriptions == (band,)
             assert file.tags()["BOA_ADD_OFFSET"] == "-1000"
@@ -54,6 +59,10 @@ def test_one_cog_a_band_and_a_vrt_over_them(restored):
 
 def test_the_item_lists_every_band(restored):
     item = pystac.Item.from_file(str(restored / "item.json"))
+    validate_dict({**item.to_dict(), "stac_extensions": []})
+    for asset in item.assets.values():
+        content = (restored / asset.href).read_bytes()
+        assert asset.extra_fields["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
     assert {*L2A_BANDS, "reflectance", "quality", "uncertainty"} <= item.assets.keys()
     assert item.assets["reflectance"].href.endswith("reflectance.vrt")
     assert [one["name"] for one in item.assets["reflectance"].extra_fields["bands"]] == list(L2A_BANDS)
@@ -77,7 +86,7 @@ def test_everything_that_reads_products_reads_it(restored, tmp_path):
 
 
 def test_the_viewer_draws_it(restored):
-    product = read_product(restored)
+    product = find([restored.parent / "out"]).product(restored.name)
     combination = COMBINATIONS["false-colour"]
     stretch = automatic_stretch(product, combination)
     west, south, east, north = bounds(placed(product.grid))

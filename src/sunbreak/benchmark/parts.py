@@ -191,13 +191,18 @@ def threads(options: BenchOptions) -> Table:
 
 
 def files(options: BenchOptions) -> Table:
-    """Decoding: GeoTIFF as products are written, and JPEG 2000 as archives hold it."""
+    """Decoding: GeoTIFF as products are written, JPEG 2000 as archives hold it, and a whole SAFE product of it."""
     from sunbreak.benchmark.models import jpeg_2000
+    from sunbreak.benchmark.products import safe_product
 
     folder = simulated_scene(min(options.sizes), cache_folder(options.cache))
     rows, raw = [], []
-    for label, path in (("GeoTIFF", folder / "optical.tif"), ("JPEG 2000, lossless", jpeg_2000(folder))):
-        runs = _often(options, "decode", path=str(path))
+    for label, case, path in (
+        ("GeoTIFF", "decode", folder / "optical.tif"),
+        ("JPEG 2000, lossless", "decode", jpeg_2000(folder)),
+        ("SAFE, L1C: JPEG 2000 of 10, 20 and 60 m", "safe", safe_product(folder)),
+    ):
+        runs = _often(options, case, path=str(path))
         raw += runs
         speed = _middle(runs, "values") / _middle(runs, "wall") / 1e6
         rows.append([label, f"{speed:.0f} million values/s", f"{13 * 10980**2 / 1e6 / speed:.0f} s"])

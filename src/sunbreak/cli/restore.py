@@ -24,23 +24,26 @@ def restore_parser() -> ArgumentParser:
     parser = new_parser(
         "Restore the surface under cloud and shadow of one Sentinel-2 scene; clear pixels stay untouched."
     )
-    parser.add_argument("optical", metavar="S2", help="Sentinel-2, L1C or L2A: GeoTIFF, or STAC item (file or address)")
     parser.add_argument(
-        "--radar", metavar="S1", help="Sentinel-1 (VV, VH) of the same place: GeoTIFF, or STAC item of RTC"
+        "optical", metavar="S2", help="Sentinel-2, L1C or L2A: GeoTIFF, .SAFE or its zip, STAC item or its address"
     )
+    parser.add_argument(
+        "--radar", metavar="S1",
+        help="Sentinel-1 of the same place: GeoTIFF (VV, VH), STAC item (RTC), or GRD as .SAFE or its zip",
+    )  # fmt: skip
     parser.add_argument(
         "--reference",
         action="append",
         default=[],
         metavar="FILE",
-        help="Sentinel-2 GeoTIFF of another date, or folder of an earlier product; may be given several times",
+        help="Sentinel-2 of another date, or folder of an earlier product; may be given several times",
     )
     parser.add_argument(
         "--reference-radar",
         action="append",
         default=[],
         metavar="FILE",
-        help="Sentinel-1 GeoTIFF of the date of each --reference in their order, - for none: tells what has changed",
+        help="Sentinel-1 of the date of each --reference in their order, - for none: tells what has changed",
     )
     add_out(parser, "folder of the product")
     parser.add_argument(

@@ -31,6 +31,10 @@ def add_reading(parser: ArgumentParser) -> None:
     reading.add_argument("--metadata", metavar="FILE", help="SAFE MTD_*.xml or STAC item of the optical scene")
     reading.add_argument("--radar-units", metavar="dB|power", help="units of the radar file")
     reading.add_argument("--radar-bands", metavar="LIST", help="polarisations of the radar file, for example VH,VV")
+    reading.add_argument("--dem", metavar="FILE", help="elevation model, for radar that comes as a GRD product")
+    reading.add_argument(
+        "--geoid", type=float, metavar="M", help="metres from its heights to heights above the ellipsoid WGS 84"
+    )
     reading.add_argument(
         "--sign", metavar="MODULE:FUNCTION",
         help="signs the addresses in STAC items, as planetary_computer:sign_inplace; called again when they expire",
@@ -93,7 +97,7 @@ def read_options(given: Namespace) -> ReadOptions:
     return ReadOptions(
         level=given.level, offset=given.offset, bands=listed(given.bands), metadata=given.metadata,
         radar_units=given.radar_units, radar_bands=listed(given.radar_bands), bbox=given.bbox, aoi=given.aoi,
-        sign=given.sign,
+        sign=given.sign, dem=given.dem, geoid=given.geoid,
     )  # fmt: skip
 
 

@@ -187,7 +187,7 @@ def optical_rasters(
     assets = optical_assets(item.content)
     if not assets:
         raise OptionError(f"{item.name}: has no bands of Sentinel-2 among its assets; give a Sentinel-2 item")
-    chosen = {band: assets[band] for band in _chosen(item.name, tuple(assets), wanted)}
+    chosen = {band: assets[band] for band in chosen_bands(item.name, tuple(assets), wanted)}
     layers = [classes_asset(item.content), probability_asset(item.content)]
     opened = _opened(item, [*chosen.values(), *(layer for layer in layers if layer)], sign, local=local)
     there = iter(opened[len(chosen) :])
@@ -195,8 +195,20 @@ def optical_rasters(
     return OpticalRasters(BandStack(Path(item.name), opened[: len(chosen)], tuple(chosen)), classes, probability)
 
 
-def _chosen(name: str, there: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The bands to open, in the order of the sensor; `wanted` is the user's option --bands."""
+def chosen_bands(name: str, there: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The bands to open, of a product of one file per band.
+
+    Args:
+        name: Of the product, for the message.
+        there: Its bands, in the order of the sensor.
+        wanted: The user's option --bands; None for all.
+
+    Returns:
+        Those to open, in the order of the sensor.
+
+    Raises:
+        OptionError: One is not there.
+    """
     if wanted is None:
         return there
     known = [band_from_name(text) for text in wanted]

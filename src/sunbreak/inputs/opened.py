@@ -10,7 +10,11 @@ from typing import Any, Final
 
 import pystac
 
+from sunbreak.grd.raster import GrdRaster
+from sunbreak.inputs.grd import open_grd
 from sunbreak.inputs.items import is_address, optical_rasters, radar_rasters, read_item
+from sunbreak.inputs.safe import is_safe, open_safe
+from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
 from sunbreak.radiometry.band_order import SKIP
 from sunbreak.radiometry.metadata import Metadata
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
@@ -70,12 +74,28 @@ class RadarInput:
     told: tuple[Metadata, ...] = ()
     """What the metadata beside the pixels say."""
 
+    def understood(self, options: ReadOptions) -> RadarStorage:
+        """Find out how backscatter is held.
+
+        Args:
+            options: What the user knows better.
+
+        Returns:
+            How it is stored.
+
+        Raises:
+            RadiometryError: Polarisations or units are unknown or unusable; pass the option it names.
+        """
+        if isinstance(self.file, GrdRaster):
+            return self.file.storage
+        return understand_radar(self.file, units=options.radar_units, pols=options.radar_bands)
+
 
 def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -> OpticalInput:
     """Open an optical input.
 
     Args:
-        source: A GeoTIFF or JPEG 2000 file of all bands, or a STAC item of Sentinel-2.
+        source: A GeoTIFF or JPEG 2000 file of all bands, a STAC item, or a SAFE folder or zip of Sentinel-2.
         options: `bands` chooses among the files of a product; `sign` signs addresses.
         local: Refuse what lies behind an address.
 
@@ -88,18 +108,24 @@ def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -
     """
     if is_item(source) and not (local and is_address(str(source))):
         item = read_item(source)
-        wanted = None if options.bands is None else tuple(name for name in options.bands if name != SKIP)
-        rasters = optical_rasters(item, options.sign, wanted, local=local)
+        rasters = optical_rasters(item, options.sign, _wanted(options), local=local)
         told = tuple(from_item(item.name, item.content))
         return OpticalInput(rasters.bands, item.name, told, rasters.classes, rasters.probability)
+    if is_safe(Path(str(source))):
+        product = open_safe(Path(str(source)), _wanted(options))
+        return OpticalInput(product.rasters.bands, str(source), product.told, *product.rasters[1:])
     return OpticalInput(RasterFile(str(source)), str(source))
+
+
+def _wanted(options: ReadOptions) -> tuple[str, ...] | None:
+    return None if options.bands is None else tuple(name for name in options.bands if name != SKIP)
 
 
 def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> RadarInput:
     """Open a radar input.
 
     Args:
-        source: A GeoTIFF of VV and VH, or a STAC item of terrain-corrected Sentinel-1.
+        source: A GeoTIFF of VV and VH, a STAC item of terrain-corrected Sentinel-1, or a GRD product.
         options: `sign` signs addresses.
         local: Refuse what lies behind an address.
 
@@ -115,6 +141,9 @@ def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> 
         item = read_item(source)
         facts = (dataclasses.replace(one, offset=None, level=None) for one in from_item(item.name, item.content)[-1:])
         return RadarInput(radar_rasters(item, options.sign, local=local), item.name, tuple(facts))
+    if is_safe(Path(str(source))):
+        raster, facts_of_grd = open_grd(Path(str(source)))
+        return RadarInput(raster, str(source), (facts_of_grd,))
     return RadarInput(RasterFile(str(source)), str(source))
 
 

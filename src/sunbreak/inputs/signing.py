@@ -89,7 +89,7 @@ class SignedItem:
             InputError: What signs has failed.
         """
         with self._lock:
-            if self._hrefs is None or self._hrefs.get(key) == refused:
+            if self._hrefs is None or (refused is not None and locate(self._hrefs[key], self.base) == refused):
                 self._hrefs = self._signed()
             return locate(self._hrefs[key], self.base)
 
@@ -112,15 +112,7 @@ class SignedAddress:
 
     def __init__(self, item: SignedItem, key: str) -> None:
         self.item, self.key = item, key
-        self._told: str | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"item": self.item, "key": self.key}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
-
-    def __call__(self, *, fresh: bool = False) -> str:
+    def __call__(self, refused: str | None = None) -> str:
         """The address, see `Address`."""
-        self._told = self.item.href(self.key, self._told if fresh else None)
-        return self._told
+        return self.item.href(self.key, refused)

@@ -68,21 +68,63 @@ def read_metadata_file(path: str | Path) -> list[Metadata]:
     content = read_bounded(path)
     start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"<":
-        return _from_safe(path, content)
+        return from_safe(path, content)
     if start == b"{":
         return from_stac(path, content)
     raise InputError(f"{path}: neither XML of a SAFE product nor a STAC item in JSON; give one of them as --metadata")
 
 
-def _from_safe(path: str | Path, content: bytes) -> list[Metadata]:
+def parse_xml(path: str | Path, content: bytes) -> Element:
+    """Parse XML that nobody vouches for: no entities, no document type, nothing fetched.
+
+    Args:
+        path: Where it comes from, for messages.
+        content: The document.
+
+    Returns:
+        Its root.
+
+    Raises:
+        InputError: It is not well-formed, or defines entities.
+    """
     try:
-        root = defusedxml.ElementTree.fromstring(content)
+        return defusedxml.ElementTree.fromstring(content, forbid_dtd=True)  # type: ignore[no-any-return]
     except DefusedXmlException as error:
         raise InputError(
             f"{path}: refused, it defines XML entities ({type(error).__name__}); give the original"
         ) from error
     except (ParseError, ValueError, LookupError) as error:
         raise InputError(f"{path}: not well-formed XML ({error}); download it again") from error
+
+
+def image_files(content: bytes) -> list[str]:
+    """The images that the metadata of a product list.
+
+    Args:
+        content: `MTD_MSIL1C.xml` or `MTD_MSIL2A.xml`, which `from_safe` has read before.
+
+    Returns:
+        Names below the root of the product, without ending.
+    """
+    root = parse_xml("the metadata", content)
+    return [*_texts(root, "IMAGE_FILE"), *_texts(root, "IMAGE_FILE_2A")]
+
+
+def from_safe(path: str | Path, content: bytes) -> list[Metadata]:
+    """What the metadata of a SAFE product or tile say.
+
+    Args:
+        path: Where they come from, for messages.
+        content: `MTD_MSIL1C.xml`, `MTD_MSIL2A.xml` or `MTD_TL.xml`.
+
+    Returns:
+        One statement a source.
+
+    Raises:
+        InputError: It is no such file.
+        RadiometryError: Its quantification value or offset is unknown.
+    """
+    root = parse_xml(path, content)
     if not any(element.tag.endswith(("User_Product", "Tile_ID")) for element in root.iter()):
         raise InputError(f"{path}: not the metadata of a Sentinel-2 product or tile; give MTD_MSIL*.xml or MTD_TL.xml")
     name = Path(path).name

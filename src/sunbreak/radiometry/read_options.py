@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, Final, TypedDict, get_args
 
 from sunbreak.bands import LEVELS, OFFSETS, RADAR_BANDS, Level
 from sunbreak.errors import OptionError
 from sunbreak.radiometry.backscatter import RadarUnits
 from sunbreak.rasters.crop import Bounds, check_bounds
+
+HIGHEST_GEOID: Final = 120
+"""The geoid lies between 107 m below and 86 m above the ellipsoid."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class ReadOptions:
     """`dB` or `power`; None detects them."""
     radar_bands: Sequence[str] | None = None
     """Polarisation of each band of the radar file; None takes its descriptions or the usual order."""
+    dem: str | Path | None = None
+    """Elevation model on any grid, heights in metres, for radar that comes as a GRD product."""
+    geoid: float | None = None
+    """Metres added to the heights of `dem` to make them heights above the ellipsoid WGS 84; None works it out where
+    PROJ has the grid of EGM2008, and else takes 0 with a warning."""
     bbox: Bounds | None = None
     """West, south, east, north in degrees: read only the pixels that touch this area."""
     aoi: str | Path | None = None
@@ -49,6 +57,10 @@ class ReadOptions:
         unknown = [name for name in self.radar_bands or () if name not in RADAR_BANDS]
         if unknown:
             raise OptionError(f"--radar-bands {unknown[0]}: expected one of {', '.join(RADAR_BANDS)}")
+        if self.geoid is not None and not abs(self.geoid) <= HIGHEST_GEOID:
+            raise OptionError(f"--geoid {self.geoid}: is in metres, expected -{HIGHEST_GEOID} to {HIGHEST_GEOID}")
+        if self.geoid is not None and self.dem is None:
+            raise OptionError("--geoid: is added to the heights of --dem FILE, which is not given")
         if self.bbox is not None and self.aoi is not None:
             raise OptionError("--bbox and --aoi: give one of them")
         if self.bbox is not None:
@@ -64,6 +76,8 @@ class ReadFields(TypedDict, total=False):
     metadata: str | Path | None
     radar_units: RadarUnits | None
     radar_bands: Sequence[str] | None
+    dem: str | Path | None
+    geoid: float | None
     bbox: Bounds | None
     aoi: str | Path | None
     sign: str | Callable[[Any], Any] | None

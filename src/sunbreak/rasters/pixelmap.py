@@ -160,7 +160,7 @@ class PixelMap:
         fy, fx = (v / LATTICE - i)[:, None], (u / LATTICE - j)[None, :]
         shape = (nodes_v.size, nodes_u.size)
         with np.errstate(invalid="ignore"):
-            x, y = (_blend(node.reshape(shape), (i - top, j - left), fy, fx) for node in (node_x, node_y))
+            x, y = (blend(node.reshape(shape), (i - top, j - left), fy, fx) for node in (node_x, node_y))
         return x, y
 
     def shift(self) -> tuple[int, int] | None:
@@ -237,7 +237,18 @@ def apply(affine: Affine, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.
     return affine.a * u + affine.b * v + affine.c, affine.d * u + affine.e * v + affine.f
 
 
-def _blend(nodes: np.ndarray, cell: tuple[np.ndarray, np.ndarray], fy: np.ndarray, fx: np.ndarray) -> np.ndarray:
+def blend(nodes: np.ndarray, cell: tuple[np.ndarray, np.ndarray], fy: np.ndarray, fx: np.ndarray) -> np.ndarray:
+    """Interpolate bilinearly between the nodes of a lattice.
+
+    Args:
+        nodes: Values at the nodes, (n, m).
+        cell: Rows and columns of the node above and left of every point.
+        fy: Share of the way to the node below, (rows, 1).
+        fx: Share of the way to the node on the right, (1, columns).
+
+    Returns:
+        (rows, columns).
+    """
     i, j = cell
     upper, lower = nodes[i], nodes[i + 1]
     above = upper[:, j] + (upper[:, j + 1] - upper[:, j]) * fx

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
+from sunbreak.rasters.keeping import Kept, kept_in
 
 
 class Raster(ABC):
@@ -92,6 +93,10 @@ class PooledRaster(Raster):
     """Settings of GDAL while it is opened and read."""
     in_turn: ClassVar[bool] = False
     """Whether threads read one after the other: every dataset decodes for itself what neighbours have in common."""
+    secretive: ClassVar[bool] = False
+    """Whether what GDAL says may hold a secret, so that not even a traceback shows it."""
+    slow: bool = False
+    """Whether blocks are fetched or decoded with such effort that they are worth keeping, see `rasters.keeping`."""
 
     @abstractmethod
     def _open(self) -> rasterio.DatasetReader:
@@ -103,12 +108,16 @@ class PooledRaster(Raster):
 
     def _note_header(self) -> None:
         """Open the raster and note what its header says."""
-        self._pid, self._lock = os.getpid(), threading.Lock()
-        self._turn = threading.Lock() if self.in_turn else contextlib.nullcontext()
+        self._pid, self._lock, self._epoch = os.getpid(), threading.Lock(), 0
+        self._pool: list[rasterio.DatasetReader] = []
+        self._cells: dict[int, Kept] = {}
         dataset = self._open()
-        self._pool: list[rasterio.DatasetReader] = [dataset]
+        self._pool.append(dataset)
         self.shape, self.count = dataset.shape, dataset.count
         self.dtype = np.dtype(dataset.dtypes[0])
+        self.slow = self.slow or dataset.driver == "JP2OpenJPEG"
+        # slow blocks are kept as they are, and what takes long is best done side by side
+        self._turn = threading.Lock() if self.in_turn and not self.slow else contextlib.nullcontext()
         self.crs, self.transform = dataset.crs, dataset.transform
         self.has_gcps = bool(dataset.gcps[0])
         self.nodata, self.descriptions = dataset.nodata, dataset.descriptions
@@ -121,30 +130,53 @@ class PooledRaster(Raster):
         with self._lock:
             if self._pid != os.getpid():  # a fork shares the parent's file positions
                 self._pool, self._pid = [], os.getpid()
-            dataset = self._pool.pop() if self._pool else None
+            dataset, epoch = self._pool.pop() if self._pool else None, self._epoch
         if dataset is None:
             dataset = self._open()
+            epoch = self._epoch
         try:
             yield dataset
         finally:
             with self._lock:
-                self._pool.append(dataset)
+                if epoch == self._epoch:
+                    self._pool.append(dataset)
+
+    def _forget(self) -> None:
+        """Use none of the datasets any more that are open now."""
+        with self._lock:
+            self._pool, self._epoch = [], self._epoch + 1
 
     def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> np.ndarray:
         """Read stored values of a window, see `Raster.read`."""
+        wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
+        folder = kept_in() if self.slow else None
+        if folder is not None:
+            with contextlib.suppress(OSError):  # no room: read it as often as it is asked for
+                return np.stack([self._kept(band, folder, rows, cols) for band in wanted])
+        return self._window(rows, cols, wanted)
+
+    def _kept(self, band: int, folder: Path, rows: slice, cols: slice) -> np.ndarray:
+        def load(there: slice, here: slice) -> np.ndarray:
+            return np.asarray(self._window(there, here, [band])[0])
+
+        with self._lock:
+            if band not in self._cells:
+                self._cells[band] = Kept(self.shape, self.dtype, folder)
+        return self._cells[band].window(rows, cols, load)
+
+    def _window(self, rows: slice, cols: slice, indexes: Sequence[int]) -> np.ndarray:
         return self._values(f"rows {rows.start}-{rows.stop}", indexes, window=Window.from_slices(rows, cols))
 
     def overview(self, shape: tuple[int, int], indexes: Sequence[int]) -> np.ndarray:
         """Read the whole raster at another size, see `Raster.overview`."""
         return self._values("its overview", indexes, out_shape=(len(indexes), *shape))
 
-    def _values(self, what: str, indexes: Sequence[int] | None, **how: Any) -> np.ndarray:
-        wanted = list(range(1, self.count + 1)) if indexes is None else [int(index) for index in indexes]
+    def _values(self, what: str, indexes: Sequence[int], **how: Any) -> np.ndarray:
         try:
             with self._turn, spent_on("reading"), self.borrow() as dataset, rasterio.Env(**self.options):
-                return np.asarray(dataset.read(wanted, **how))
+                return np.asarray(dataset.read([int(index) for index in indexes], **how))
         except (RasterioError, rasterio._err.CPLE_BaseError) as error:
-            raise self._failed(what, error) from error
+            raise self._failed(what, error) from (None if self.secretive else error)
 
 
 def first_line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ An address may be signed for a while only: where reading fails, it is asked for 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -25,14 +26,18 @@ PREFIXES: Final = {"http": "/vsicurl/", "https": "/vsicurl/", "s3": "/vsis3/"}
 """How GDAL reads an address, by its scheme; S3 takes keys, endpoint and requester-pays from the environment."""
 
 
+FAILURES: Final = (RasterioError, OSError, rasterio._err.CPLE_BaseError)
+"""How opening fails."""
+
+
 class Address(Protocol):
     """Tells the present address of a file."""
 
-    def __call__(self, *, fresh: bool = False) -> str:
+    def __call__(self, refused: str | None = None) -> str:
         """The address.
 
         Args:
-            fresh: The one told before does not work any more: sign it again.
+            refused: An address that does not work any more: if it is still the present one, it is signed again.
         """
         ...
 
@@ -43,7 +48,7 @@ class Plain:
     def __init__(self, href: str) -> None:
         self.href = href
 
-    def __call__(self, *, fresh: bool = False) -> str:
+    def __call__(self, refused: str | None = None) -> str:
         """The address, see `Address`."""
         return self.href
 
@@ -66,6 +71,9 @@ class RemoteRaster(PooledRaster):
         "PROJ_NETWORK": "OFF",
     }
 
+    secretive = True
+    slow = True
+
     def __init__(self, address: str | Address) -> None:
         """Open the file and note its header.
 
@@ -82,6 +90,7 @@ class RemoteRaster(PooledRaster):
             raise RasterError(f"{bare(href)}: only files, http, https and s3 are read; download it")
         # the rest of the address may hold a secret
         self.path = Path(PurePosixPath(unquote(parts.path)).name)
+        self._opened_at = href
         self._note_header()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -93,15 +102,20 @@ class RemoteRaster(PooledRaster):
     def _open(self) -> rasterio.DatasetReader:
         href = self._address()
         try:
-            return self._open_at(href)
-        except (RasterioError, OSError, rasterio._err.CPLE_BaseError) as error:
-            again = self._address(fresh=True)
+            dataset = self._open_at(href)
+        except FAILURES as error:
+            again = self._address(href)
             if again == href:
-                raise self._failed("its header", error) from error
-        try:
-            return self._open_at(again)
-        except (RasterioError, OSError, rasterio._err.CPLE_BaseError) as error:
-            raise self._failed("its header", error) from error
+                raise self._failed("its header", error) from None
+            href = again
+            try:
+                dataset = self._open_at(href)
+            except FAILURES as second:
+                raise self._failed("its header", second) from None
+        if href != self._opened_at:
+            self._forget()
+            self._opened_at = href
+        return dataset
 
     def _open_at(self, href: str) -> rasterio.DatasetReader:
         scheme, _, rest = href.partition("://")
@@ -116,23 +130,51 @@ class RemoteRaster(PooledRaster):
             raise
         return dataset
 
-    def _values(self, what: str, indexes: Sequence[int] | None, **how: Any) -> np.ndarray:
-        href = self._address()
+    def _values(self, what: str, indexes: Sequence[int], **how: Any) -> np.ndarray:
+        used = self._opened_at
         try:
             return super()._values(what, indexes, **how)
         except RasterError:
-            if self._address() == href and self._address(fresh=True) == href:
+            # another thread may have had the item signed meanwhile
+            if self._address() == used and self._address(used) == used:
                 raise
-        with self._lock:  # they were opened at the address that does not work any more
-            self._pool = []
+        self._forget()
         return super()._values(what, indexes, **how)
 
     def _failed(self, what: str, error: BaseException) -> RasterError:
-        told = re.sub(r"(/vsi\w+/|\w+://)\S*", "the file", first_line(error))
+        told = without_secrets(first_line(error))
         return RasterError(
             f"{self.path}: {what} cannot be fetched ({told}); sign the addresses of the items again (--sign), or"
             " download the files"
         )
+
+
+def without_secrets(text: str) -> str:
+    """A message of GDAL without addresses and without what follows a question mark in names of files.
+
+    Args:
+        text: The message.
+
+    Returns:
+        What may be shown.
+
+    Example:
+        >>> without_secrets("B03.tif?sig=abc, band 1: failed at /vsicurl/https://example.org/B03.tif?sig=abc")
+        'B03.tif, band 1: failed at the file'
+    """
+    return re.sub(r"\?[^\s,:;'\")]+", "", re.sub(r"(/vsi\w+/|\w+://)[^\s,'\")]*", "the file", text))
+
+
+class _Redacted(logging.Filter):
+    """Keeps secrets of addresses out of what rasterio logs of GDAL's errors."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = without_secrets(record.getMessage()), ()
+        return True
+
+
+for _name in ("rasterio._err", "rasterio._env", "rasterio._io", "rasterio._base"):
+    logging.getLogger(_name).addFilter(_Redacted())
 
 
 def bare(href: str) -> str:

@@ -24,7 +24,7 @@ class ZippedRaster(PooledRaster):
     """
 
     options = GDAL_OPTIONS
-    in_turn = True
+    slow = True
 
     def __init__(self, archive: str | Path, member: str) -> None:
         """Open the file and note its header.

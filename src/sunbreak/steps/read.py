@@ -13,7 +13,6 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.inputs.opened import RadarInput, Source, open_optical, open_radar
-from sunbreak.radiometry.backscatter import understand_radar
 from sunbreak.radiometry.metadata import days_between, from_tags, merge
 from sunbreak.radiometry.optical import optical_array
 from sunbreak.radiometry.product_names import from_name
@@ -21,9 +20,9 @@ from sunbreak.radiometry.read_options import ReadFields, ReadOptions
 from sunbreak.rasters.crop import bounds_of_geojson, crop_window
 from sunbreak.rasters.lazy import lazy
 from sunbreak.rasters.pixelmap import Grid, compose
-from sunbreak.rasters.pooled import Raster
 from sunbreak.scene import make_scene
-from sunbreak.steps.align import RADAR_DAYS, align_radar, grid_of
+from sunbreak.steps.align import RADAR_DAYS, grid_of
+from sunbreak.steps.align_grd import lay_radar, uses_dem
 from sunbreak.steps.layer_quality import layer_quality
 
 __all__ = ["ReadFields", "ReadOptions", "read"]
@@ -39,10 +38,10 @@ def read(
     """Read one scene.
 
     Args:
-        optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; or a STAC item, its
-            file, its address, or itself as `pystac.Item` or dictionary.
-        radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid: a GeoTIFF, or a STAC
-            item; None for none.
+        optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; a `.SAFE` folder or
+            its zip; or a STAC item: its file, its address, or itself as `pystac.Item` or dictionary.
+        radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid: a GeoTIFF, a STAC
+            item, or a GRD product (`.SAFE` folder or its zip), which is calibrated and geocoded; None for none.
         options: What the user knows better than the files.
         fields: The fields of `ReadOptions` as keywords, instead of `options`.
 
@@ -77,8 +76,12 @@ def read(
         facts["quality_layer"] = "cloud probability" if opened.classes is None else "SCL"
     if radar is not None:
         beside = open_radar(radar, options)
-        arrays |= _radar_arrays(beside.file, grid, name, options)
+        arrays |= _radar_arrays(beside, grid, name, options)
         facts |= _radar_facts(beside, image.told.datetime, name)
+        if options.dem is not None and uses_dem(beside.file, options.dem):
+            facts["dem_path"] = str(options.dem)
+    elif options.dem is not None:
+        raise OptionError(f"--dem {options.dem}: is for the radar, which is not given; pass --radar, or leave it out")
     crs = None if grid.crs is None else CRS(grid.crs)
     return make_scene(
         **arrays,
@@ -104,9 +107,9 @@ def _radar_facts(radar: RadarInput, optical_time: str | None, name: str) -> dict
     return {"radar_path": radar.name, "radar_datetime": told.datetime, "radar_days": days}
 
 
-def _radar_arrays(file: Raster, grid: Grid, name: str, options: ReadOptions) -> dict[str, Any]:
-    storage = understand_radar(file, units=options.radar_units, pols=options.radar_bands)
-    return {"radar": lazy(align_radar(file, storage, grid, name)), "pols": storage.pols}
+def _radar_arrays(radar: RadarInput, grid: Grid, name: str, options: ReadOptions) -> dict[str, Any]:
+    storage = radar.understood(options)
+    return {"radar": lazy(lay_radar(radar.file, storage, grid, name, options)), "pols": storage.pols}
 
 
 def _window(grid: Grid, options: ReadOptions, name: str) -> tuple[slice, slice]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sunbreak.errors import InputError, RasterError, SunbreakWarning
+from sunbreak.grd.raster import GrdRaster
 from sunbreak.inputs.items import is_address
 from sunbreak.inputs.opened import open_optical, open_radar
 from sunbreak.inputs.product_files import is_product, open_reflectance
@@ -161,6 +162,8 @@ def _radar(path: Path | None, product: OpticalImage) -> tuple[Raster, RadarStora
         return None
     try:
         file = open_radar(path, ReadOptions(), local=True).file
+        if isinstance(file, GrdRaster):  # lies on no map
+            return None
         relate(file, grid_of(product.file), str(product.file.path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SunbreakWarning)  # told when the product was made

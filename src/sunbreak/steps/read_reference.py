@@ -13,16 +13,18 @@ import numpy as np
 import xarray as xr
 
 from sunbreak.errors import OptionError, RadiometryError
-from sunbreak.inputs.opened import OpticalInput, open_optical, open_radar
+from sunbreak.inputs.opened import OpticalInput, RadarInput, open_optical, open_radar
 from sunbreak.inputs.product_files import REFLECTANCE, is_product, open_reflectance
+from sunbreak.inputs.safe import is_safe
 from sunbreak.legend import Quality, Source
-from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
+from sunbreak.radiometry.backscatter import RadarStorage
 from sunbreak.radiometry.optical import OpticalImage
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.lazy import WindowedArray, lazy
 from sunbreak.rasters.pooled import Raster
 from sunbreak.scene import make_scene
-from sunbreak.steps.align import align_optical, align_radar, grid_of_geobox, warp_classes
+from sunbreak.steps.align import align_optical, grid_of_geobox, warp_classes
+from sunbreak.steps.align_grd import lay_radar
 
 QUALITY: Final = "quality.tif"
 """File of a product that says what was measured."""
@@ -34,7 +36,8 @@ class Reference:
     """Files of another date."""
 
     optical: str | Path
-    """Sentinel-2 GeoTIFF on any grid, or folder of a Sunbreak product: then only measured pixels count as clear."""
+    """Sentinel-2 on any grid: GeoTIFF, `.SAFE` or its zip, file or address of a STAC item; or folder of a Sunbreak
+    product, of which only measured pixels count as clear."""
     radar: str | Path | None = None
     """Sentinel-1 GeoTIFF of about the same date, which tells what has changed since."""
 
@@ -49,7 +52,7 @@ def read_reference(
     """Read an image of another date, or an earlier product, onto the grid of a scene.
 
     Args:
-        optical: Sentinel-2 GeoTIFF on any grid that overlaps, or folder of a Sunbreak product.
+        optical: Sentinel-2 on any grid that overlaps, as `read` takes it, or folder of a Sunbreak product.
         scene: The scene.
         radar: Sentinel-1 image of about that date, on any grid; None for none.
         options: What the user says of the scene's files. Level, offset and bands, units and bands of the radar hold for
@@ -66,7 +69,7 @@ def read_reference(
         GeometryError: It does not lie on the scene.
     """
     options = options or ReadOptions()
-    folder = Path(optical) if Path(optical).is_dir() else None
+    folder = Path(optical) if Path(optical).is_dir() and not is_safe(Path(optical)) else None
     if folder is not None and not (is_product(folder) and (folder / QUALITY).is_file()):
         raise OptionError(
             f"{optical}: is a folder without {REFLECTANCE} and {QUALITY}; give a Sentinel-2 GeoTIFF, or the folder of a"
@@ -82,9 +85,9 @@ def read_reference(
         load = MeasuredWindows(classes, source)
         arrays["quality"] = lazy(WindowedArray(grid.shape, np.uint8, load))
     if radar is not None and "radar" in scene:
-        file = open_radar(radar, options).file
-        storage = _with_pols(_radar_understood(file, options), file, scene, name)
-        arrays |= {"radar": lazy(align_radar(file, storage, grid, name)), "pols": storage.pols}
+        beside = open_radar(radar, options)
+        file, storage = beside.file, _with_pols(_radar_understood(beside, options), beside.file, scene, name)
+        arrays |= {"radar": lazy(lay_radar(file, storage, grid, name, options)), "pols": storage.pols}
     return make_scene(
         **arrays,
         bands=image.bands,
@@ -135,9 +138,9 @@ def _understood(opened: OpticalInput, options: ReadOptions) -> OpticalImage:
     return _first(opened.understood, _attempts(options, "level", "bands", "offset"))
 
 
-def _radar_understood(file: Raster, options: ReadOptions) -> RadarStorage:
+def _radar_understood(opened: RadarInput, options: ReadOptions) -> RadarStorage:
     def understand(attempt: ReadOptions) -> RadarStorage:
-        return understand_radar(file, units=attempt.radar_units, pols=attempt.radar_bands)
+        return opened.understood(attempt)
 
     return _first(understand, _attempts(options, "radar_units", "radar_bands"))
 

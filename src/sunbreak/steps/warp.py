@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from sunbreak.grd.radar_map import RadarMap
 from sunbreak.rasters.pixelmap import PixelMap
 from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.resample import bilinear, source_window
@@ -31,7 +32,7 @@ class AlignedWindows:
     """From stored values, (band, y, x), to those that are wanted, NaN = invalid."""
     decibels: bool
     """Those are dB, and interpolated as power; then all bands are decoded together, as one without value voids all."""
-    way: PixelMap
+    way: PixelMap | RadarMap
     """From optical pixels to pixels of the file."""
     shift: tuple[int, int] | None
     """Rows and columns between the grids if they are the same."""

@@ -34,7 +34,7 @@ NAMES: Final = (
 """The files of a product, beside those of single bands."""
 OPTIONAL: Final = {"land_cover": "land_cover.tif", "model": "model.json"}
 """Those that depend on the model, by the key of their asset."""
-INPUTS: Final = ("optical_path", "radar_path", "quality_path")
+INPUTS: Final = ("optical_path", "radar_path", "dem_path", "quality_path")
 """Attributes of a scene that name its inputs."""
 LOSSLESS: Final = {"dtype": "float32", "offset": 0, "quantification": 1, "nodata": None}
 ITEM: Final = "item.json"

@@ -1,0 +1,1 @@
+"""Sentinel-1 ground range products (GRD): what the sensor recorded becomes backscatter on a map."""
