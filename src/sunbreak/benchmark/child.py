@@ -13,6 +13,7 @@ import warnings
 from typing import Any, Final
 
 from sunbreak.errors import SunbreakError, SunbreakWarning
+from sunbreak.heap import one_heap
 
 CASES: Final = "sunbreak.benchmark.cases"
 """Module whose functions are measured."""
@@ -56,6 +57,7 @@ def since_start() -> float:
 
 def main() -> None:
     """Run the case that the arguments name, and print what it measured."""
+    one_heap()  # as the command line does
     warnings.simplefilter("ignore", SunbreakWarning)
     settings = json.load(sys.stdin)
     function = getattr(importlib.import_module(CASES), sys.argv[1])

@@ -27,6 +27,7 @@ from sunbreak.cli.train import run_train, train_parser
 from sunbreak.cli.transfer import run_transfer, transfer_parser
 from sunbreak.cli.view import run_view, view_parser
 from sunbreak.errors import SunbreakError
+from sunbreak.heap import one_heap
 from sunbreak.terminal import only_our_errors, show_warning
 
 Verb = Callable[[Namespace], None]
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 done, 1 failed, 2 the user has to mend something. Wrong usage leaves with code 2 by itself.
     """
+    one_heap()
     given: Any = build_parser().parse_args(arguments)
     options = given[given.verb]
     with warnings.catch_warnings(), only_our_errors(shown=options.debug):
