@@ -20,7 +20,7 @@ LAYERS = [
     {"prior", "preview", "data", "baselines"},
     {"steps"},
     {"pipeline", "view"},
-    {"evaluation", "train"},
+    {"evaluation", "train", "scale"},
     {"benchmark", "report"},
     {"cli", "__init__"},
 ]

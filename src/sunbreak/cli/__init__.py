@@ -19,9 +19,11 @@ from sunbreak.cli.data import add_data_verbs, data_parser, run_data
 from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
 from sunbreak.cli.models import models_parser, run_models
 from sunbreak.cli.parsers import Help
+from sunbreak.cli.plan import plan_parser, run_plan
 from sunbreak.cli.preview import preview_parser, run_preview
 from sunbreak.cli.report import report_parser, run_report
 from sunbreak.cli.restore import restore_parser, run_restore
+from sunbreak.cli.run import run_parser, run_run
 from sunbreak.cli.simulate import run_simulate, simulate_parser
 from sunbreak.cli.train import run_train, train_parser
 from sunbreak.cli.transfer import run_transfer, transfer_parser
@@ -34,6 +36,8 @@ Verb = Callable[[Namespace], None]
 
 VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "restore": (restore_parser, run_restore),
+    "plan": (plan_parser, run_plan),
+    "run": (run_parser, run_run),
     "classify": (classify_parser, run_classify),
     "simulate": (simulate_parser, run_simulate),
     "models": (models_parser, run_models),

@@ -161,6 +161,24 @@ class StagedFolder:
         self._unmake()
 
 
+def is_whole(folder: Path, marker: str = "item.json") -> bool:
+    """Whether a folder is whole; what a run that was killed while it finished has left beside the files is removed.
+
+    Args:
+        folder: The folder, which may not exist.
+        marker: Name of the file that says so.
+
+    Returns:
+        True if the marker is there.
+    """
+    if not (folder / marker).is_file():
+        return False
+    _clear_dead_staging(folder)
+    if not any(folder.glob(f"{STAGING}-*")):
+        (folder / PUBLISHING).unlink(missing_ok=True)
+    return True
+
+
 def _make_folders(folder: Path) -> list[Path]:
     """Make a folder and its parents; returns those that were not there, the innermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -6,6 +6,7 @@ Source: STAC API 1.0, Item Search (POST /search with collections, bbox and datet
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -76,23 +77,9 @@ def search(spec: Spec) -> list[dict[str, Any]]:
     if bounds is None:
         raise OptionError(f"{spec.path}: a search needs bbox=west:south:east:north in degrees")
     first, last = (day_option(name, spec[name], end) for name, end in (("from", date.min), ("until", date.max)))
-    try:
-        from pystac_client import Client
-        from pystac_client.exceptions import APIError
-        from requests import RequestException
-    except ImportError as error:
-        raise OptionError(f"{spec.path}: a search needs pystac-client: pip install 'sunbreak[stac]'") from error
-    try:
-        found = Client.open(spec.path).search(
-            collections=spec["collections"].split("+"),
-            bbox=list(bounds),
-            datetime=_period(first, last, spec["radar_days"]),
-            max_items=MOST_ITEMS + 1,
-        )
-        items = [_fetchable(item) for item in found.items_as_dicts()]
-    except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
-        told = str(error).strip().splitlines()
-        raise InputError(f"{spec.path}: cannot be searched ({told[0] if told else type(error).__name__})") from error
+    period = _period(first, last, spec["radar_days"])
+    found = search_api(spec.path, spec["collections"].split("+"), bounds, period, most=MOST_ITEMS + 1)
+    items = [_fetchable(item) for item in found]
     if len(items) > MOST_ITEMS:
         raise OptionError(f"{spec.path}: finds more than {MOST_ITEMS} items; give a shorter period (from=, until=)")
     if not items:
@@ -100,6 +87,41 @@ def search(spec: Spec) -> list[dict[str, Any]]:
             f"{spec.path}: finds nothing of {spec['collections']} there; check bbox, period, collections="
         )
     return sorted(items, key=lambda item: (str(item.get("properties", {}).get("datetime")), str(item.get("id"))))
+
+
+def search_api(
+    address: str, collections: Sequence[str], bounds: Bounds, period: str | None, *, most: int | None = None
+) -> list[dict[str, Any]]:
+    """Search a STAC API.
+
+    Args:
+        address: Of the API.
+        collections: Names of its collections.
+        bounds: West, south, east, north in degrees.
+        period: Interval of RFC 3339, open at an end that is `..`; None for all times.
+        most: Items after which the search ends; None for no end.
+
+    Returns:
+        The items as the API has them.
+
+    Raises:
+        OptionError: pystac-client is not installed.
+        InputError: The API cannot be reached, or answers with an error.
+    """
+    try:
+        from pystac_client import Client
+        from pystac_client.exceptions import APIError
+        from requests import RequestException
+    except ImportError as error:
+        raise OptionError(f"{address}: a search needs pystac-client: pip install 'sunbreak[stac]'") from error
+    try:
+        found = Client.open(address).search(
+            collections=list(collections), bbox=list(bounds), datetime=period, max_items=most
+        )
+        return list(found.items_as_dicts())
+    except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
+        told = str(error).strip().splitlines()
+        raise InputError(f"{address}: cannot be searched ({told[0] if told else type(error).__name__})") from error
 
 
 def _period(first: date, last: date, apart: int) -> str | None:

@@ -1,0 +1,144 @@
+"""What a catalogue holds of an area and a period: a STAC API through pystac-client, a static catalogue through pystac.
+
+Source: STAC extensions grid, mgrs, eo and sat for the tile, cloud cover and orbit of an item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import pystac
+from pystac.errors import STACError
+from shapely import union_all
+from shapely.errors import ShapelyError
+from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
+
+from sunbreak.bands import RADAR_BANDS
+from sunbreak.data.archive.search import is_api, search_api
+from sunbreak.errors import InputError, OptionError
+from sunbreak.inputs.assets import optical_assets, radar_assets
+from sunbreak.rasters.crop import Bounds
+from sunbreak.rasters.remote import bare
+from sunbreak.scale.pair import Image
+
+COLLECTIONS: Final = ("sentinel-2-l2a",)
+"""Of optical items, as most catalogues call them."""
+RADAR_COLLECTIONS: Final = ("sentinel-1-rtc",)
+"""Of radar items, terrain-corrected."""
+NO_TILE: Final = "no-tile"
+"""Tile of items that tell none."""
+_TILE: Final = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?:_|$)")
+
+
+def find(
+    catalogue: str,
+    bounds: Bounds,
+    days: tuple[date, date],
+    *,
+    max_cloud: float = 100.0,
+    collections: Sequence[str] = COLLECTIONS,
+    radar_collections: Sequence[str] = RADAR_COLLECTIONS,
+    radar_days: float = 0.0,
+) -> tuple[list[Image], list[Image]]:
+    """Find the optical items of an area and a period, and the radar items around them.
+
+    Args:
+        catalogue: Address of a STAC API, or address or path of a static catalogue that ends in `.json`.
+        bounds: West, south, east, north in degrees.
+        days: First and last day, both included.
+        max_cloud: Most cloud in percent; items that do not tell theirs are kept.
+        collections: Collections of optical items.
+        radar_collections: Collections of radar items.
+        radar_days: Days before and after within which radar is looked for.
+
+    Returns:
+        Optical and radar images; the search for radar covers the whole footprint of every scene that was found.
+
+    Raises:
+        OptionError: Nothing is found, or pystac-client is not installed.
+        InputError: The catalogue cannot be read.
+    """
+    items = _search(catalogue, collections, bounds, days)
+    optical = [image for item in items if optical_assets(item) and (image := _image(item)) is not None]
+    optical = [image for image in optical if image.cloud is None or image.cloud <= max_cloud]
+    if not optical:
+        raise OptionError(
+            f"{bare(catalogue)}: finds nothing of {', '.join(collections)} there; check --bbox, --dates, --max-cloud"
+            " and --collection"
+        )
+    apart = timedelta(days=radar_days)
+    west, south, east, north = union_all([image.outline for image in optical]).bounds
+    around = _search(catalogue, radar_collections, (west, south, east, north), (days[0] - apart, days[1] + apart))
+    usable = (item for item in around if set(RADAR_BANDS) <= radar_assets(item).keys())
+    return optical, [image for item in usable if (image := _image(item)) is not None]
+
+
+def _search(
+    catalogue: str, collections: Sequence[str], bounds: Bounds, days: tuple[date, date]
+) -> list[dict[str, Any]]:
+    if is_api(catalogue) and not bare(catalogue).lower().endswith(".json"):
+        period = f"{days[0]}T00:00:00Z/{days[1]}T23:59:59Z"
+        return [item for item in search_api(catalogue, collections, bounds, period) if "assets" in item]
+    return list(_walk(catalogue, collections, box(*bounds), days))
+
+
+def _walk(
+    catalogue: str, collections: Sequence[str], area: BaseGeometry, days: tuple[date, date]
+) -> Iterator[dict[str, Any]]:
+    try:
+        for item in pystac.Catalog.from_file(catalogue).get_items(recursive=True):
+            content = item.to_dict(transform_hrefs=False)
+            outline, moment = _outline(content), _moment(content)
+            if item.collection_id not in collections or outline is None or moment is None:
+                continue
+            if outline.intersects(area) and days[0] <= moment.date() <= days[1]:
+                yield content
+    except (STACError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        told = str(error).strip().splitlines()
+        raise InputError(
+            f"{bare(catalogue)}: cannot be read as a STAC catalogue ({told[0] if told else type(error).__name__})"
+        ) from error
+
+
+def _image(item: Mapping[str, Any]) -> Image | None:
+    """What pairing has to know; None for items without address, time or place, which nobody could restore."""
+    own = next((str(link["href"]) for link in item.get("links", ()) if link.get("rel") == "self"), None)
+    moment, outline = _moment(item), _outline(item)
+    if own is None or moment is None or outline is None:
+        return None
+    properties, cloud = item["properties"], item["properties"].get("eo:cloud_cover")
+    return Image(
+        str(item["id"]), bare(own), moment, outline, _tile(item),
+        float(cloud) if isinstance(cloud, int | float) else None, str(properties.get("sat:orbit_state") or ""),
+    )  # fmt: skip
+
+
+def _moment(item: Mapping[str, Any]) -> datetime | None:
+    text = item["properties"].get("datetime") or item["properties"].get("start_datetime")
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _outline(item: Mapping[str, Any]) -> BaseGeometry | None:
+    try:
+        if item.get("geometry"):
+            return shape(item["geometry"]).buffer(0)
+        bounds = item["bbox"]
+        return box(*bounds[:2], *bounds[len(bounds) // 2 :][:2])
+    except (ShapelyError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _tile(item: Mapping[str, Any]) -> str:
+    told = item["properties"]
+    parts = [told.get(f"mgrs:{name}") for name in ("utm_zone", "latitude_band", "grid_square")]
+    code, found = str(told.get("grid:code") or ""), _TILE.search(str(item["id"]))
+    named = told.get("s2:mgrs_tile") or ("".join(map(str, parts)) if all(parts) else "")
+    return str(named or (code.startswith("MGRS-") and code.removeprefix("MGRS-")) or (found and found[1]) or NO_TILE)

@@ -1,0 +1,98 @@
+"""A plan into products: what is finished is skipped, what fails is tried once more, and nothing stops the rest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from sunbreak.errors import OptionError
+from sunbreak.rasters.staging import is_whole
+from sunbreak.scale.jobs import Job, Options, Outcome
+from sunbreak.scale.publish import write_collection
+from sunbreak.scale.table import read_plan
+from sunbreak.scale.workers import in_processes, in_turn, on_cluster
+
+
+class Report(NamedTuple):
+    """What came of a run."""
+
+    made: tuple[Outcome, ...]
+    """Products of this run."""
+    skipped: int
+    """Rows whose product was there."""
+    failed: tuple[Outcome, ...]
+    """Rows that failed twice, with reasons."""
+    listed: int
+    """Products in the collection, with those of other plans."""
+
+
+def run(
+    plan: str | Path,
+    dest: str | Path,
+    options: Options | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> Report:
+    """Restore every scene of a plan that is not restored yet, and list all products in `collection.json`.
+
+    Args:
+        plan: The table.
+        dest: Folder; the product of a row goes to `TILE/ID` in it.
+        options: How scenes are restored.
+        workers: Processes on this machine; 1 works in this process.
+        scheduler: Address of a Dask scheduler, instead of processes; its workers have to see the same paths.
+        progress: Show a progress bar on a terminal.
+
+    Returns:
+        What was made, and what failed.
+
+    Raises:
+        OptionError: The plan, or an option, cannot be used.
+        InputError: The scheduler cannot be reached.
+        OutputError: The collection cannot be written.
+    """
+    if "://" in str(dest):
+        raise OptionError(f"{dest}: products go to a folder so far; choose another -o/--out")
+    if workers < 1:
+        raise OptionError(f"--workers {workers}: expected 1 or more")
+    if workers > 1 and scheduler is not None:
+        raise OptionError("--workers and --scheduler: give one of them; a cluster has workers of its own")
+    dest = Path(dest).absolute()
+    jobs = [Job(row, dest / row.folder, options or Options()) for row in read_plan(plan)]
+    missing = [job for job in jobs if not is_whole(job.out)]
+    try:
+        dest.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"{dest}: cannot write there ({error.strerror}); choose another -o/--out") from error
+    with tqdm(total=len(missing), desc="scenes", unit="scene", disable=not progress or not sys.stderr.isatty()) as bar:
+        made, failed = _twice(missing, workers, scheduler, bar)
+    return Report(tuple(made), len(jobs) - len(missing), tuple(failed), write_collection(dest))
+
+
+def _twice(jobs: Sequence[Job], workers: int, scheduler: str | None, bar: tqdm) -> tuple[list[Outcome], list[Outcome]]:
+    made: list[Outcome] = []
+    failed: list[Outcome] = []
+    for outcome in _work(jobs, workers, scheduler):
+        (failed if outcome.error else made).append(outcome)
+        bar.update(not outcome.error)
+    # whatever killed a worker may have taken innocent neighbours along: alone, it takes only itself
+    lost = any(outcome.lost for outcome in failed)
+    again, failed = [outcome.job for outcome in failed], []
+    for outcome in _work(again, workers, scheduler, alone=lost):
+        (failed if outcome.error else made).append(outcome)
+        bar.update()
+    return made, sorted(failed, key=lambda outcome: outcome.job.name)
+
+
+def _work(jobs: Sequence[Job], workers: int, scheduler: str | None, *, alone: bool = False) -> Iterator[Outcome]:
+    if not jobs:
+        return iter(())
+    if scheduler is not None:
+        return on_cluster(jobs, scheduler)
+    return in_turn(jobs) if workers == 1 else in_processes(jobs, 1 if alone else workers)

@@ -1,0 +1,122 @@
+"""Plans from a real STAC API and from static catalogues, as a user makes and edits them."""
+
+import csv
+
+import pytest
+
+from catalogues import BBOX, DATES, radar_item, write_archive, write_catalogue
+from servers import files_over_http, stac_api
+from sunbreak.cli import main
+from sunbreak.scale.table import Row, read_plan, write_plan
+
+WEST = [14.9, 52.3, 15.002, 52.35]
+NEAREST = "nearest radar is {} days away"
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive")
+    items = write_archive(folder, size=60)
+    items[1]["properties"]["eo:cloud_cover"] = 91.5
+    return write_catalogue(folder, items), items
+
+
+def planned(catalogue, out, *more):
+    assert main(["plan", "--stac", str(catalogue), *BBOX, *DATES, *more, "-o", str(out)]) == 0
+    return read_plan(out)
+
+
+def test_an_api_and_a_catalogue_of_the_same_items_give_the_same_pairs(tmp_path, capsys):
+    with files_over_http(tmp_path) as files:
+        items = write_archive(tmp_path, size=60, href=files + "/{name}")
+        with stac_api(items, tmp_path) as address:
+            found = planned(address, tmp_path / "api.parquet")
+        assert "6 scenes on 2 tiles, 6 with radar" in capsys.readouterr().out
+        still = planned(write_catalogue(tmp_path, items), tmp_path / "static.csv")
+    assert [(row.tile, row.id, row.radar_datetime) for row in found] == [
+        (row.tile, row.id, row.radar_datetime) for row in still
+    ]
+    assert [row.days_apart for row in found[:3]] == ["-1.21", "0.79", "-4.21"]
+    assert all(row.optical.startswith(address) and "?" not in row.optical for row in found)
+
+
+def test_clouds_days_and_place_choose(archive, tmp_path):
+    catalogue, _ = archive
+    assert len(planned(catalogue, tmp_path / "a.csv", "--max-cloud", "80")) == 5
+    assert len(planned(catalogue, tmp_path / "b.csv", "--dates", "2024-05-08/2024-05-08")) == 2
+    near = planned(catalogue, tmp_path / "c.csv", "--radar-days", "0.9")
+    assert [row.reason for row in near[:3]] == [NEAREST.format("1.2"), "", NEAREST.format("4.2")]
+    assert [row.days_apart for row in near[:3]] == ["", "0.79", ""]
+
+
+def test_scenes_without_radar_are_told_with_their_reason(archive, tmp_path, capsys):
+    _, items = archive
+    few = [*items[:2], radar_item(items[-1], 9, box=WEST)]
+    rows = planned(write_catalogue(archive[0].parent, few), tmp_path / "plan.csv")
+    assert [row.radar for row in rows] == ["", ""]
+    told = capsys.readouterr().out
+    assert "2 scenes on 1 tiles, 0 with radar" in told
+    assert f"{rows[0].id}: radar within 12 days covers 5% at most" in told
+
+
+@pytest.mark.parametrize("name", ["plan.csv", "plan.parquet"])
+def test_a_plan_comes_back_as_it_was_written(archive, tmp_path, name):
+    rows = planned(write_catalogue(archive[0].parent, archive[1]), tmp_path / "first.csv", "--sign", "copy:copy")
+    write_plan(rows, tmp_path / name)
+    assert read_plan(tmp_path / name) == rows
+    assert {row.sign for row in rows} == {"copy:copy"}
+
+
+def test_what_a_person_has_edited_is_taken(archive, tmp_path):
+    rows = planned(write_catalogue(archive[0].parent, archive[1]), tmp_path / "plan.csv")
+    with (tmp_path / "plan.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    cells[0]["radar"] = ""
+    with (tmp_path / "plan.csv").open("w") as file:
+        table = csv.DictWriter(file, ["note", "id", "tile", "optical", "radar"], extrasaction="ignore")
+        table.writeheader()
+        table.writerows({**row, "note": "mine"} for row in cells[:2])
+    assert [(row.id, row.radar) for row in read_plan(tmp_path / "plan.csv")] == [
+        (rows[0].id, ""),
+        (rows[1].id, rows[1].radar),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--dates", "2024-06-01/2024-05-01"], "ends before"),
+        (["--dates", "May"], "expected days"),
+        (["--dates", "2023-05-01/2023-05-02"], "finds nothing"),
+        (["--collection", "landsat"], "finds nothing of landsat"),
+        (["--bbox", "16", "52", "15", "53"], "is empty"),
+        (["--stac", "nowhere.json"], "cannot be read as a STAC catalogue"),
+        (["--sign", "no.such:thing"], "--sign"),
+        (["--out", "no/such/folder/plan.csv"], "folder does not exist"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(archive, tmp_path, capsys, change, words):
+    command = ["plan", "--stac", str(archive[0]), *BBOX, *DATES, "-o", str(tmp_path / "plan.csv"), *change]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert words in told
+    assert not (tmp_path / "plan.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["tile,id,optical", "33UUT,,a.json"], "row 2 has no id"),
+        (["tile,id,optical", "33UUT,a,a.json", "33UUT,a,b.json"], "rows 2 and 3 both write"),
+    ],
+)
+def test_a_plan_that_cannot_run_is_refused(tmp_path, capsys, lines, words):
+    (tmp_path / "plan.csv").write_text("\n".join(lines))
+    assert main(["run", str(tmp_path / "plan.csv"), "-o", str(tmp_path / "out")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_id_leads_out_of_the_destination():
+    assert str(Row("..", "../../a/b", "", "", "x").folder) == "_/_.._a_b"
