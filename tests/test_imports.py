@@ -9,7 +9,7 @@ import sunbreak
 
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
-    {"errors", "_version", "clock"},
+    {"errors", "_version", "clock", "heap"},
     {"bands", "legend", "combinations", "morphology", "tiles"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},

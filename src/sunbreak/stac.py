@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -168,7 +168,7 @@ def file_asset(path: Path, title: str, roles: list[str], bands: list[dict[str, A
     return pystac.Asset(f"./{path.name}", title=title, media_type=MEDIA[path.suffix], roles=roles, extra_fields=fields)
 
 
-def reflectance_bands(names: list[str], stored: Mapping[str, Any]) -> list[dict[str, Any]]:
+def reflectance_bands(names: Sequence[str], stored: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Describe optical bands.
 
     Args:

@@ -20,11 +20,12 @@ from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.inputs.product_files import BAND_FILE, MOSAIC, REFLECTANCE, band_file, write_mosaic
-from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry, Source
+from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, LegendEntry, Source
 from sunbreak.radiometry.dn import encode, is_reflectance
 from sunbreak.radiometry.metadata import Metadata, to_tags
 from sunbreak.rasters.geotiff import RasterSpec, failing_as
 from sunbreak.rasters.staging import StagedFolder
+from sunbreak.steps.product_assets import picture_asset, product_assets
 from sunbreak.steps.restore import RestoredBlock
 from sunbreak.tiles import blocks
 
@@ -199,7 +200,8 @@ class ProductWriter:
                 files[MOSAIC] = folder / MOSAIC
             picture = preview.render_product(folder, self._bands, self._encoding, cloudy)
             preview.write_png(picture, folder / "preview.png")
-            assets = self._assets(files, folder / "preview.png")
+            assets = product_assets(files, self._bands, self._encoding, land_cover=self._with_land_cover)
+            assets["preview"] = picture_asset(folder / "preview.png", land_cover=self._with_land_cover)
             if attrs.get("model_card"):
                 card = self._stage.path(OPTIONAL["model"])
                 card.write_text(attrs["model_card"] + "\n", encoding="utf-8")
@@ -212,52 +214,6 @@ class ProductWriter:
         for name in outdated:
             (self._stage.out / name).unlink(missing_ok=True)
         return item
-
-    def _assets(self, files: Mapping[str, Path], picture: Path) -> dict[str, pystac.Asset]:
-        stored = self._encoding
-        nodata = stored["nodata"]
-        fields = {"data_type": stored["dtype"], "nodata": "nan" if nodata is not None and np.isnan(nodata) else nodata}
-        if not is_reflectance(stored):
-            scale = 1 / stored["quantification"]
-            fields |= {"raster:scale": scale, "raster:offset": stored["offset"] * scale}
-        sigma = {"data_type": "uint16", "nodata": UNCERTAINTY_NODATA, "raster:scale": UNCERTAINTY_SCALE}
-        classes = [stac.class_band("quality", QUALITY_LEGEND), stac.class_band("source", SOURCE_LEGEND)]
-        mosaic = MOSAIC in files
-        described = {
-            "reflectance": (
-                "Restored reflectance",
-                ["virtual", "reflectance"] if mosaic else ["data", "reflectance"],
-                stac.reflectance_bands(self._bands, fields),
-            ),
-            "quality": ("Quality class and source of every pixel", ["data-mask", "metadata"], classes),
-            "uncertainty": (
-                "1-sigma error of restored reflectance",
-                ["metadata"],
-                stac.reflectance_bands(self._bands, sigma),
-            ),
-        }
-        if self._with_land_cover:
-            described["land_cover"] = (
-                "Land cover (ESA WorldCover classes) and its probability",
-                ["data", "classification"],
-                [
-                    stac.class_band("land_cover", LAND_COVER_LEGEND, LAND_COVER_NODATA),
-                    {"name": "probability", "data_type": "uint8", "nodata": LAND_COVER_NODATA, "unit": "%"},
-                ],
-            )
-        names = {key: f"{key}.tif" for key in described} | ({"reflectance": MOSAIC} if mosaic else {})
-        assets = {
-            key: stac.file_asset(files[names[key]], title, roles, bands)
-            for key, (title, roles, bands) in described.items()
-        }
-        for band in self._bands if mosaic else ():
-            about = stac.reflectance_bands([band], fields)
-            assets[band] = stac.file_asset(
-                files[band_file(band)], f"Restored reflectance, {band}", ["data", "reflectance"], about
-            )
-        title = "Cloudy, restored, quality, uncertainty" + (", land cover" if self._with_land_cover else "")
-        assets["preview"] = stac.file_asset(picture, title, ["overview", "thumbnail"], [])
-        return assets
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
