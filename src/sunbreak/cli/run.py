@@ -24,7 +24,7 @@ def run_parser() -> ArgumentParser:
     )
     parser.add_argument("plan", metavar="PLAN", help="table of `sunbreak plan`, .csv or .parquet")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="DEST",
+        "-o", "--out", required=True, metavar="DEST",
         help="folder; products go to DEST/TILE/ID, and DEST/collection.json lists them",
     )  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (1)")
@@ -71,6 +71,6 @@ def run_run(given: Namespace) -> None:
     )
     for outcome in report.failed:
         print(f"  {outcome.job.name}: {outcome.error}")
-    print(f"{given.out / 'collection.json'}: lists {report.listed} products", flush=True)
+    print(f"{Path(given.out) / 'collection.json'}: lists {report.listed} products", flush=True)
     if report.failed:
         raise SunbreakError(f"{len(report.failed)} scenes of {given.plan} failed; the same command tries them again")

@@ -72,6 +72,8 @@ def run(
         raise OptionError(f"{dest}: cannot write there ({error.strerror}); choose another -o/--out") from error
     with tqdm(total=len(missing), desc="scenes", unit="scene", disable=not progress or not sys.stderr.isatty()) as bar:
         made, failed = _twice(missing, workers, scheduler, bar)
+    for job in missing:  # a worker that was killed has left its scratch beside the product that another one made
+        is_whole(job.out)
     return Report(tuple(made), len(jobs) - len(missing), tuple(failed), write_collection(dest))
 
 

@@ -123,7 +123,7 @@ def on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
         print(f"dashboard: {client.dashboard_link}", file=sys.stderr)
         # names of their own: a scheduler remembers what came of a name
         futures = {client.submit(work, job, key=f"{job.name}-{uuid4().hex}", pure=False): job for job in jobs}
-        for future in as_completed(list(futures)):  # type: ignore[no-untyped-call]
+        for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
             job = futures.pop(future)
             yield future.result() if future.status == "finished" else job.lost(_why(future))
 
