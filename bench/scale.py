@@ -1,9 +1,9 @@
-"""How `sunbreak run` scales: from one worker to two on scenes that wait for the network, and what a scene costs beside its work.
+"""How `sunbreak run` scales: from one worker to two on scenes that wait for the network, and what it adds to a scene.
 
     python bench/scale.py [SCENES] [LATENCY_MS]
 
-The archive is simulated; its files lie behind a web server on loopback that answers every request after LATENCY_MS. Each
-worker has one thread.
+The archive is simulated; its files lie behind a web server on loopback that answers every request after LATENCY_MS.
+Each worker has one thread.
 """
 
 import os

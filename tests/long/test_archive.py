@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pystac
 import pytest
-from catalogues import BBOX, DATES, write_archive, write_catalogue
 from pystac.validation import validate_dict
+
+from catalogues import BBOX, DATES, write_archive, write_catalogue
 
 pytestmark = pytest.mark.long
 DAYS = range(1, 26)
