@@ -47,7 +47,8 @@ def check_complete(plan, dest):
         assert {path.name for path in folder.iterdir()} == listed
         for asset in item.assets.values():
             assert (folder / asset.href).stat().st_size == asset.extra_fields["file:size"]
-    assert {path.name for path in dest.iterdir()} == {"collection.json", *(row.tile for row in read_plan(plan))}
+    tiles = {row.tile for row in read_plan(plan)}
+    assert {path.name for path in dest.iterdir()} == {"collection.json", "index.parquet", *tiles}
 
 
 def command(plan, dest, *more):
@@ -87,6 +88,20 @@ def test_a_run_of_processes_that_was_killed_is_completed_by_the_same_command(pla
     assert subprocess.run(command(plan, out, "--workers", "2"), env=ENVIRONMENT, check=False).returncode == 0
     check_complete(plan, out)
     assert {path: items(out)[path] for path in before} == before
+
+
+def test_a_process_that_is_killed_takes_no_scene_with_it(plan, tmp_path):
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        command(plan, out, "--workers", "2"), env=ENVIRONMENT, text=True, stdout=subprocess.PIPE
+    ) as run:  # fmt: skip
+        wait_for(lambda: any(out.glob("*/*/.partial-*")))
+        victim = next(iter(out.glob("*/*/.partial-*"))).name.rsplit("-", 2)[1]
+        os.kill(int(victim), signal.SIGKILL)
+        said, _ = run.communicate(timeout=120)
+    assert run.returncode == 0
+    assert "6 scenes restored, 0 were finished, 0 failed" in said
+    check_complete(plan, out)
 
 
 def test_a_damaged_input_fails_alone_and_is_named(plan, tmp_path, capsys):
