@@ -123,7 +123,7 @@ def test_200_scenes_killed_three_times_are_completed(plan, tmp_path, capsys):
             files.add(Path(asset.href).name)
         listed |= {folder / name for name in files}
     there = {one for one in dest.rglob("*") if one.is_file()}
-    assert there == listed | {dest / "collection.json"}
+    assert there == listed | {dest / "collection.json", dest / "index.parquet"}
 
     links = [link["href"] for link in json.loads((dest / "collection.json").read_text())["links"]]
     items = sorted(href for href in links if href.endswith("item.json"))

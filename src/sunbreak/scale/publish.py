@@ -14,6 +14,7 @@ from typing import Any, Final
 import pystac
 
 from sunbreak.rasters.geotiff import failing_as
+from sunbreak.scale.index import write_index
 
 COLLECTION: Final = "collection.json"
 """Its name in the destination."""
@@ -21,7 +22,7 @@ WORLD: Final = [-180.0, -90.0, 180.0, 90.0]
 
 
 def write_collection(dest: Path) -> int:
-    """List every finished product of a destination; the file is whole or as it was before.
+    """List every finished product of a destination, in `index.parquet`, too; files are whole or as they were before.
 
     Args:
         dest: The destination, with products at `TILE/ID/item.json`.
@@ -46,6 +47,7 @@ def write_collection(dest: Path) -> int:
     with failing_as(dest / COLLECTION):
         partial.write_text(json.dumps(collection.to_dict(include_self_link=False), indent=2), encoding="utf-8")
         partial.replace(dest / COLLECTION)
+    write_index(dest, {path.relative_to(dest).as_posix(): item for path, item in zip(paths, items, strict=True)})
     return len(items)
 
 
