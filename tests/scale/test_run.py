@@ -193,6 +193,7 @@ def test_a_scheduler_that_is_not_there_is_told(plan, tmp_path, capsys, monkeypat
     ("more", "words"),
     [
         (["--workers", "0"], "--workers 0"),
+        (["--model", "no-such-model"], "no-such-model"),
         (["--workers", "2", "--scheduler", "tcp://x:1"], "give one of them"),
         (["--out", "s3://bucket/x"], "go to a folder"),
     ],

@@ -25,6 +25,7 @@ THREADS: Final = "SUNBREAK_THREADS"
 SECONDS: Final = 30
 """How long a scheduler is waited for."""
 DIED: Final = "its worker was killed or ran out of memory"
+GONE: Final = "the scheduler was lost"
 
 
 def in_turn(jobs: Sequence[Job]) -> Iterator[Outcome]:
@@ -125,7 +126,11 @@ def on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
         futures = {client.submit(work, job, key=f"{job.name}-{uuid4().hex}", pure=False): job for job in jobs}
         for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
             job = futures.pop(future)
-            yield future.result() if future.status == "finished" else job.lost(_why(future))
+            try:
+                outcome = future.result() if future.status == "finished" else job.lost(_why(future))
+            except OSError:  # the scheduler has gone, with what it knew; the product may be there
+                outcome = job.lost(GONE)
+            yield outcome
 
 
 def _why(future: object) -> str:
