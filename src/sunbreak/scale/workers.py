@@ -134,5 +134,7 @@ def on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
 
 
 def _why(future: object) -> str:
-    error = future.exception() if getattr(future, "status", "") == "error" else None  # type: ignore[attr-defined]
-    return DIED if error is None or type(error).__name__ == "KilledWorker" else f"{type(error).__name__}: {error}"
+    if getattr(future, "status", "") != "error":
+        return GONE
+    error = future.exception()  # type: ignore[attr-defined]
+    return DIED if type(error).__name__ == "KilledWorker" else f"{type(error).__name__}: {error}"
