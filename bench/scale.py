@@ -37,14 +37,26 @@ def timed(*arguments):
 
 
 def slow(seconds):
-    """Files over HTTP whose every answer takes a while."""
+    """Files over HTTP whose every answer takes a while; the first part of an address is the scene's own."""
 
     class Slow(servers.Ranged):
         def admits(self):
             time.sleep(seconds)
             return True
 
+        def translate_path(self, path):
+            return super().translate_path("/" + path.lstrip("/").split("/", 1)[-1])
+
     return Slow
+
+
+def own_addresses(item, address):
+    """An item whose files lie below its own id."""
+    assets = {
+        key: {**asset, "href": asset["href"].replace(address, f"{address}/{item['id']}")}
+        for key, asset in item["assets"].items()
+    }
+    return {**item, "assets": assets}
 
 
 def work_alone(plan):
@@ -74,6 +86,7 @@ def main(scenes, latency):
         servers.Ranged = slow(latency)
         with servers.files_over_http(root) as address:
             items = write_archive(root, range(1, scenes + 1), ("33UUT",), href=f"{address}/{{name}}", size=SIZE)
+            items = [own_addresses(item, address) for item in items]  # GDAL would remember what it has read
             plan = root / "plan.csv"
             planning = timed("plan", "--stac", write_catalogue(root, items), *BBOX, *DATES, "-o", plan)
             seconds = {}

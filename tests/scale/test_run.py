@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -138,7 +139,7 @@ def dask(tmp_path, *arguments):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Address of a scheduler, and its two workers, each a process of its own without a nanny."""
+    """Address of a scheduler, it, and its two workers, each a process of its own without a nanny."""
     port, page = free_port(), free_port()
     address = f"tcp://{LOOPBACK}:{port}"
     started = [dask(tmp_path, "scheduler", "--host", LOOPBACK, "--port", str(port), "--dashboard-address", f":{page}")]
@@ -154,7 +155,7 @@ def cluster(tmp_path):
 
     try:
         wait_for(ready)
-        yield address, started[1:]
+        yield address, *started
     finally:
         for process in started:
             process.kill()
@@ -162,7 +163,7 @@ def cluster(tmp_path):
 
 
 def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(plan, tmp_path, cluster):
-    address, workers = cluster
+    address, _, worker, _ = cluster
     out = tmp_path / "out"
     with subprocess.Popen(
         command(plan, out, "--scheduler", address), env=ENVIRONMENT, text=True,
@@ -170,16 +171,36 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(plan, tmp_path, clus
     ) as run:  # fmt: skip
 
         def at_work():
-            mine = f"-{workers[0].pid}-"
+            mine = f"-{worker.pid}-"
             return any(mine in path.name for path in out.glob("*/*/.partial-*"))
 
         wait_for(lambda: items(out) and at_work())
-        workers[0].kill()
-        workers[0].wait()
+        worker.kill()
+        worker.wait()
         said, complaints = run.communicate(timeout=120)
     assert run.returncode == 0, complaints
     assert "dashboard: http" in complaints
     assert "6 scenes restored, 0 were finished, 0 failed" in said
+    check_complete(plan, out)
+
+
+def test_a_scheduler_that_is_killed_leaves_a_list_and_the_same_plan_goes_on(
+    plan, tmp_path, cluster, capsys, monkeypatch
+):
+    monkeypatch.setattr("sunbreak.scale.workers.SECONDS", 2)
+    address, scheduler, *_ = cluster
+    out = tmp_path / "out"
+
+    def end():
+        wait_for(lambda: items(out))
+        scheduler.kill()
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    assert main(["run", str(plan), "-o", str(out), *RUN, "--scheduler", address]) == 1
+    ender.join()
+    assert "the scheduler was lost" in capsys.readouterr().out
+    assert main(["run", str(plan), "-o", str(out), *RUN]) == 0
     check_complete(plan, out)
 
 
@@ -193,6 +214,7 @@ def test_a_scheduler_that_is_not_there_is_told(plan, tmp_path, capsys, monkeypat
     ("more", "words"),
     [
         (["--workers", "0"], "--workers 0"),
+        (["--model", "no-such-model"], "no-such-model"),
         (["--workers", "2", "--scheduler", "tcp://x:1"], "give one of them"),
         (["--out", "s3://bucket/x"], "go to a folder"),
     ],

@@ -27,7 +27,7 @@ def plan_parser() -> ArgumentParser:
     parser.add_argument(
         "--dates", required=True, metavar="FROM/UNTIL", help="days, both included: 2024-05-01/2024-05-31"
     )
-    parser.add_argument("--max-cloud", type=float, default=100.0, metavar="P", help="most cloud in percent (100)")
+    parser.add_argument("--max-cloud", type=float, default=100.0, metavar="P", help="most cloud in percent")
     parser.add_argument(
         "--collection", default="sentinel-2-l2a", metavar="LIST", help="optical collections (sentinel-2-l2a)"
     )

@@ -27,7 +27,7 @@ def run_parser() -> ArgumentParser:
         "-o", "--out", required=True, metavar="DEST",
         help="folder; products go to DEST/TILE/ID, and DEST/collection.json lists them",
     )  # fmt: skip
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (1)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine")
     parser.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT",
         help="existing Dask cluster whose workers see the same folders; needs sunbreak[cluster]",

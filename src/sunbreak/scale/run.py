@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from sunbreak.errors import OptionError
+from sunbreak.errors import InputError, OptionError
+from sunbreak.models import locate
 from sunbreak.rasters.staging import is_whole
 from sunbreak.scale.jobs import Job, Options, Outcome
 from sunbreak.scale.publish import write_collection
@@ -64,7 +65,9 @@ def run(
     if workers > 1 and scheduler is not None:
         raise OptionError("--workers and --scheduler: give one of them; a cluster has workers of its own")
     dest = Path(dest).absolute()
-    jobs = [Job(row, dest / row.folder, options or Options()) for row in read_plan(plan)]
+    options = options or Options()
+    locate(options.restore.model)  # a name that nobody knows would fail every scene
+    jobs = [Job(row, dest / row.folder, options) for row in read_plan(plan)]
     missing = [job for job in jobs if not is_whole(job.out)]
     try:
         dest.mkdir(parents=True, exist_ok=True)
@@ -85,10 +88,18 @@ def _twice(jobs: Sequence[Job], workers: int, scheduler: str | None, bar: tqdm) 
         bar.update(not outcome.error)
     # whatever killed a worker may have taken innocent neighbours along: alone, it takes only itself
     lost = any(outcome.lost for outcome in failed)
-    again, failed = [outcome.job for outcome in failed], []
-    for outcome in _work(again, workers, scheduler, alone=lost):
-        (failed if outcome.error else made).append(outcome)
-        bar.update()
+    still = {outcome.job.name: outcome for outcome in failed}
+    try:
+        for outcome in _work([outcome.job for outcome in failed], workers, scheduler, alone=lost):
+            still.pop(outcome.job.name)
+            if outcome.error:
+                still[outcome.job.name] = outcome
+            else:
+                made.append(outcome)
+            bar.update()
+    except InputError:  # the cluster has gone meanwhile: what has failed stays failed, and is listed
+        pass
+    failed = list(still.values())
     return made, sorted(failed, key=lambda outcome: outcome.job.name)
 
 

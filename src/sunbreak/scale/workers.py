@@ -25,6 +25,7 @@ THREADS: Final = "SUNBREAK_THREADS"
 SECONDS: Final = 30
 """How long a scheduler is waited for."""
 DIED: Final = "its worker was killed or ran out of memory"
+GONE: Final = "the scheduler was lost"
 
 
 def in_turn(jobs: Sequence[Job]) -> Iterator[Outcome]:
@@ -125,9 +126,15 @@ def on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
         futures = {client.submit(work, job, key=f"{job.name}-{uuid4().hex}", pure=False): job for job in jobs}
         for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
             job = futures.pop(future)
-            yield future.result() if future.status == "finished" else job.lost(_why(future))
+            try:
+                outcome = future.result() if future.status == "finished" else job.lost(_why(future))
+            except OSError:  # the scheduler has gone, with what it knew; the product may be there
+                outcome = job.lost(GONE)
+            yield outcome
 
 
 def _why(future: object) -> str:
-    error = future.exception() if getattr(future, "status", "") == "error" else None  # type: ignore[attr-defined]
-    return DIED if error is None or type(error).__name__ == "KilledWorker" else f"{type(error).__name__}: {error}"
+    if getattr(future, "status", "") != "error":
+        return GONE
+    error = future.exception()  # type: ignore[attr-defined]
+    return DIED if type(error).__name__ == "KilledWorker" else f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from sunbreak.data.archive.dates import day_option
 from sunbreak.data.spec import Spec
 from sunbreak.errors import InputError, OptionError
 from sunbreak.rasters.crop import Bounds, check_bounds
+from sunbreak.rasters.remote import bare
 
 MOST_ITEMS: Final = 2000
 """Items after which a search is held to be wider than was meant: some five years of one place."""
@@ -120,8 +121,11 @@ def search_api(
         )
         return list(found.items_as_dicts())
     except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
-        told = str(error).strip().splitlines()
-        raise InputError(f"{address}: cannot be searched ({told[0] if told else type(error).__name__})") from error
+        # what requests says repeats the address, with whatever key is in it
+        told = [] if address != bare(address) else str(error).strip().splitlines()
+        raise InputError(
+            f"{bare(address)}: cannot be searched ({told[0] if told else type(error).__name__})"
+        ) from error
 
 
 def _period(first: date, last: date, apart: int) -> str | None:
