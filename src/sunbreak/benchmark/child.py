@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import Any, Final
 
 from sunbreak.errors import SunbreakError, SunbreakWarning
@@ -62,7 +63,16 @@ def main() -> None:
     settings = json.load(sys.stdin)
     function = getattr(importlib.import_module(CASES), sys.argv[1])
     found = function(**settings)
-    print(json.dumps(found | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps(found | {"peak_mib": _peak()}))
+
+
+def _peak() -> float:
+    """Most resident memory of this process in MiB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would tell the parent's peak where that was higher
+        told = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(told["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
