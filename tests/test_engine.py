@@ -46,7 +46,7 @@ def test_a_model_file_stands_where_the_prior_stood(tmp_path, runtime):
     scene, _, cloud = scene_of()
     prior = restore(scene, model="scene-prior")
     product = restore(scene, model=path, options=RestoreOptions(runtime=runtime, precision="fp32"))
-    np.testing.assert_allclose(product.reflectance, prior.reflectance, atol=1e-6)
+    np.testing.assert_allclose(product.reflectance, prior.reflectance, atol=3e-5)  # remembered to half a DN
     np.testing.assert_array_equal(product.reflectance.values[:, ~cloud], scene.optical.values[:, ~cloud])
     assert (product.source.values[cloud] == Source.NETWORK_WITH_RADAR).all()
     assert product.attrs["model"] == "test-net"
@@ -155,7 +155,9 @@ def test_static_model_files_run_at_their_own_size_only(tmp_path):
     path.with_suffix(".json").write_text(json.dumps(card))
     scene, _, _ = scene_of()
     prior = restore(scene, model="scene-prior")
-    np.testing.assert_allclose(restore(scene, model=path).reflectance, prior.reflectance, atol=1e-6)
+    np.testing.assert_allclose(
+        restore(scene, model=path).reflectance, prior.reflectance, atol=3e-5
+    )  # remembered to half a DN
     path.with_suffix(".json").write_text(json.dumps(card | {"patch": 128}))
     with pytest.raises(OptionError, match="takes patches of 64 x 64 pixels, its card says 128"):
         restore(scene, model=path)

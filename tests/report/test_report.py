@@ -67,7 +67,7 @@ def test_calibration_is_measured_where_the_truth_is_known(html, mapped):
 
 def test_time_of_every_step_is_recorded(mapped):
     seconds = read_product(mapped[1]).properties["sunbreak:seconds"]
-    assert {"open", "mask", "fit", "restore", "writing"} <= set(seconds)
+    assert {"open", "mask", "fit", "restore"} <= set(seconds)
     assert all(0 <= value < 600 for value in seconds.values())
 
 

@@ -24,7 +24,7 @@ def pack(reflectance: np.ndarray) -> np.ndarray:
         uint16 of the same shape.
 
     Example:
-        >>> unpack(pack(np.array([0.1, -0.03, np.nan], np.float32))).round(4).tolist()
+        >>> [round(value, 4) for value in unpack(pack(np.array([0.1, -0.03, np.nan], np.float32))).tolist()]
         [0.1, -0.03, nan]
     """
     steps = (reflectance - np.float32(LOWEST)) * np.float32(1 / STEP)
