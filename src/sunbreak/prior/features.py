@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from sunbreak.bands import RADAR_DB_RANGE
+from sunbreak.prior.banded import CHUNK, Part, along
 
 SCALES: Final[tuple[float, ...]] = (1.0, 3.0, 8.0)
 """Standard deviations in pixels of the Gaussian smoothing."""
@@ -19,8 +20,6 @@ HALO: Final = int(TRUNCATE * max(SCALES) + 0.5)
 """Pixels around a window that its features depend on."""
 CENTERS: Final[dict[str, float]] = {"VV": -11.0, "VH": -18.0}
 """Typical backscatter over land in dB; only conditions the numbers."""
-CHUNK: Final = 32
-"""Pixels smoothed at a time by a product of matrices; with more, most of the matrix is zero."""
 LEAST: Final = np.float32(1e-4)
 """Least weight that a pixel's surroundings are divided by."""
 SPREAD: Final = 4.0
@@ -108,21 +107,16 @@ def _share_inside(valid: np.ndarray, scale: float, inner: tuple[slice, slice]) -
 def _smooth(planes: np.ndarray, sigma: float, inner: tuple[slice, slice], axes: tuple[int, ...] = (1, 2)) -> np.ndarray:
     """Gaussian smoothing of (plane, y, x) along some axes, as products with a band matrix; 0 beyond the border."""
     for axis in axes:
-        planes = _along(planes, sigma, inner[axis - 1], axis)
+        planes = along(planes, axis, _parts(sigma, inner[axis - 1], planes.shape[axis]))
     return planes
 
 
-def _along(planes: np.ndarray, sigma: float, inner: slice, axis: int) -> np.ndarray:
-    radius, parts = _radius(sigma), []
+def _parts(sigma: float, inner: slice, size: int) -> Iterator[Part]:
+    radius = _radius(sigma)
     for start in range(inner.start, inner.stop, CHUNK):
         stop = min(start + CHUNK, inner.stop)
-        first, last = max(start - radius, 0), min(stop + radius, planes.shape[axis])
-        weights = _band(sigma, stop - start)[:, first - start + radius : last - start + radius]
-        if axis == 1:
-            parts.append(np.matmul(weights, planes[:, first:last]))
-        else:
-            parts.append(np.matmul(planes[..., first:last], weights.T))
-    return np.concatenate(parts, axis=axis)
+        first, last = max(start - radius, 0), min(stop + radius, size)
+        yield Part(first, last, _band(sigma, stop - start)[:, first - start + radius : last - start + radius])
 
 
 @lru_cache(2 * CHUNK)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, NamedTuple
 
@@ -96,10 +95,11 @@ class NetworkEstimator:
         """Restore a block, and say how probable which land cover is; see `Estimator.estimate`."""
         grid, wanted = PatchGrid(self._shape, self.model.patch, self.model.overlap), is_wanted(quality)
         running = [patch for patch in grid.touching(block) if self._runs(patch, block, wanted)]
-        # first what no other thread is at work on, lest threads wait for each other
+        # first what no other thread is at work on, each from another row on, lest threads wait for each other
         if {"regression", "kriging"} & set(self.model.runtime.inputs):
-            self._guess.begin(self._touched(running), self._guess_cell)
-        self._patch.begin(running, self._run)
+            touched = dict.fromkeys(cell for patch in running for cell in touching(self._inside(patch), self._shape))
+            self._guess.begin(self._rotated(list(touched), block), self._guess_cell)
+        self._patch.begin(self._rotated(running, block), self._run)
         outputs = engine.blend(grid, block, lambda patch: self._patch(patch, self._run) if patch in running else None)
         land_cover = outputs.get("land_cover")
         if self.first is None or not wanted.any():
@@ -157,9 +157,10 @@ class NetworkEstimator:
             output = output[self._index]
         return output.astype(np.float16) if name in HALVED else output
 
-    def _touched(self, patches: Sequence[Window]) -> Iterator[Window]:
-        """The cells that patches touch, each once."""
-        yield from dict.fromkeys(cell for patch in patches for cell in touching(self._inside(patch), self._shape))
+    def _rotated(self, windows: list[Window], block: Window) -> list[Window]:
+        """Windows from another one on for each of the blocks that are worked on side by side."""
+        start = len(windows) * (block.left // self.grain % THREADS) // THREADS
+        return windows[start:] + windows[:start]
 
     def _inside(self, patch: Window) -> Window:
         return _shared(patch, Window(0, 0, *self._shape))

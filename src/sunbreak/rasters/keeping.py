@@ -92,15 +92,17 @@ class Kept:
                     slice(at * CELL, min((at + 1) * CELL, side)) for at, side in zip((i, j), self.shape, strict=True)
                 ]
                 self._fill(i, j, inside, load)
-                cell = np.frombuffer(os.pread(self._file.fileno(), self._size, self._offset(i, j)), self.dtype)
-                shape = tuple(side.stop - side.start for side in inside)
-                cell = cell[: shape[0] * shape[1]].reshape(shape)
-                place, part = [], []
-                for asked, here in zip((rows, cols), inside, strict=True):
-                    start, stop = max(asked.start, here.start), min(asked.stop, here.stop)
-                    place.append(slice(start - asked.start, stop - asked.start))
-                    part.append(slice(start - here.start, stop - here.start))
-                out[place[0], place[1]] = cell[part[0], part[1]]
+                down, across = (
+                    slice(max(asked.start, here.start), min(asked.stop, here.stop))
+                    for asked, here in zip((rows, cols), inside, strict=True)
+                )
+                # only the rows that are asked for: windows are often much lower than a cell
+                width = inside[1].stop - inside[1].start
+                at = self._offset(i, j) + (down.start - inside[0].start) * width * self.dtype.itemsize
+                size = (down.stop - down.start) * width * self.dtype.itemsize
+                lines = np.frombuffer(os.pread(self._file.fileno(), size, at), self.dtype).reshape(-1, width)
+                place = _shifted(down, rows.start), _shifted(across, cols.start)
+                out[place] = lines[:, _shifted(across, inside[1].start)]
         return out
 
     def _offset(self, i: int, j: int) -> int:
@@ -125,3 +127,7 @@ class Kept:
             with self._changed:
                 self._state[i, j] = found
                 self._changed.notify_all()
+
+
+def _shifted(place: slice, by: int) -> slice:
+    return slice(place.start - by, place.stop - by)
