@@ -7,7 +7,7 @@ import pytest
 
 from sunbreak.prior.features import at_one_scale
 from sunbreak.prior.inputs import block_inputs
-from sunbreak.prior.kriging import Kriging
+from sunbreak.prior.kriging import Kriging, means
 from sunbreak.prior.regression import CELL
 from sunbreak.scene import make_scene
 from sunbreak.tiles import Window
@@ -18,7 +18,7 @@ def nothing(scene):
 
     def guess(cell):
         inputs, mean = block_inputs(scene, cell), np.zeros((2, cell.height, cell.width), np.float32)
-        return SimpleNamespace(radar=at_one_scale(inputs.radar, 2), radar_valid=inputs.radar_valid, mean=mean)
+        return SimpleNamespace(radar=means(at_one_scale(inputs.radar, 2)), radar_valid=inputs.radar_valid, mean=mean)
 
     return guess
 

@@ -97,7 +97,7 @@ def test_the_prior_is_the_one_that_networks_are_fed_with(size):
     with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("ignore", SunbreakWarning)
         first, _ = fit_estimator(scene)
-        estimator = NetworkEstimator(SimpleNamespace(bands=L1C_BANDS), scene, first)
+        estimator = NetworkEstimator(SimpleNamespace(bands=L1C_BANDS, patch=256, overlap=32), scene, first)
         found = estimator._prior(Window(0, 0, size, size), trained.optical[trained.present], trained.quality)
         unlooked = estimator._unlooked(Window(0, 0, size, size))
     # restoring remembers reflectance to half a DN, and the rest in half precision

@@ -7,12 +7,14 @@ zero-Doppler geometry of Sentinel-1 products; Hermite interpolation of the orbit
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 
 from sunbreak.grd.annotation import Annotation
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicHermiteSpline
 
 MAJOR: Final = 6_378_137.0
 """Equatorial radius of WGS 84 in metres."""
@@ -67,6 +69,8 @@ class RangeDoppler:
 
     @cached_property
     def _path(self) -> CubicHermiteSpline:
+        from scipy.interpolate import CubicHermiteSpline  # a tenth of a second, for GRD products only
+
         orbit = self.annotation.orbit
         return CubicHermiteSpline(orbit.seconds, orbit.position, orbit.velocity)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
 
 from sunbreak.grd.orbit import RangeDoppler
 from sunbreak.rasters.pixelmap import LATTICE, WORLD, Grid, PixelMap, as_crs, blend
@@ -34,6 +33,8 @@ class RadarMap:
                 of the image stand.
             geoid: Metres added to the heights of `dem` to make them heights above the ellipsoid.
         """
+        from scipy.interpolate import RegularGridInterpolator  # a tenth of a second, for GRD products only
+
         self.target, self.geometry, self.dem, self.geoid = target, geometry, dem, geoid
         self._world = PixelMap(target, WORLD)
         self._to_dem = None

@@ -18,7 +18,7 @@ from sunbreak.prior.cells import touching
 from sunbreak.prior.features import at_one_scale
 from sunbreak.prior.fill import SpatialFill
 from sunbreak.prior.inputs import Inputs, block_inputs
-from sunbreak.prior.kriging import Kriging
+from sunbreak.prior.kriging import Kriging, means
 from sunbreak.prior.layers import Layer
 from sunbreak.prior.memory import Memory
 from sunbreak.prior.packed import pack, unpack
@@ -37,7 +37,7 @@ class Unlooked(NamedTuple):
     """What the layers say of a cell without looking at it."""
 
     radar: np.ndarray
-    """Radar smoothed at one scale, (pol, y, x), float32."""
+    """Radar smoothed at one scale, from `kriging.means`, (pol, row, column), float32."""
     radar_valid: np.ndarray
     """Where radar is valid, (y, x)."""
     packed: np.ndarray
@@ -234,7 +234,7 @@ def _guessed(scene: xr.Dataset, layers: Sequence[Layer], cell: Window) -> Unlook
         chosen[here] = index
         if guess.doubt is not None:
             np.copyto(doubt, guess.doubt, where=here, casting="unsafe")
-    radar = at_one_scale(inputs.radar, scene.sizes.get("pol", 0)).copy()
+    radar = means(at_one_scale(inputs.radar, scene.sizes.get("pol", 0)))
     return Unlooked(radar, inputs.radar_valid.copy(), pack(mean), sigma.astype(np.float16), chosen, doubt)
 
 

@@ -56,7 +56,7 @@ class Guessed(Protocol):
 
     @property
     def radar(self) -> np.ndarray:
-        """Radar smoothed at one scale, (pol, y, x)."""
+        """Radar smoothed at one scale, from `means`, (pol, row, column)."""
 
     @property
     def radar_valid(self) -> np.ndarray:
@@ -181,10 +181,10 @@ class Kriging:
         optical = load(self.scene, "optical", cell.rows, cell.cols)
         quality = load(self.scene, "quality", cell.rows, cell.cols)
         usable = (quality == Quality.CLEAR) & guessed.radar_valid & np.isfinite(optical).all(axis=0)
-        clear, radar = _means(usable.astype(np.float32)), _means(guessed.radar)
+        clear, radar = means(usable.astype(np.float32)), guessed.radar
         if not usable.any():
             return Squares(radar, np.zeros((len(optical), *clear.shape), np.float16), clear)
-        error = _means(np.where(usable, optical - guessed.mean, np.float32(0.0)))
+        error = means(np.where(usable, optical - guessed.mean, np.float32(0.0)))
         return Squares(radar, (error / np.maximum(clear, 1e-6)).astype(np.float16), clear)
 
 
@@ -232,7 +232,15 @@ def _in_squares(pixels: slice) -> slice:
     return slice(pixels.start // STEP, -(-pixels.stop // STEP))
 
 
-def _means(planes: np.ndarray) -> np.ndarray:
+def means(planes: np.ndarray) -> np.ndarray:
+    """Means over squares of `STEP` x `STEP` pixels.
+
+    Args:
+        planes: (..., y, x); the last rows and columns stand for what of a square lies beyond them.
+
+    Returns:
+        (..., row, column).
+    """
     *lead, height, width = planes.shape
     pad = [(0, 0)] * len(lead) + [(0, -height % STEP), (0, -width % STEP)]
     padded = np.pad(planes, pad, mode="edge")

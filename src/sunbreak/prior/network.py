@@ -23,8 +23,10 @@ from sunbreak.work import THREADS
 
 CELLS_KEPT: Final = 10 * (THREADS // 2 + 2)
 """Cells of the prior that patches share, in the columns that blocks in work touch; about 5 MB each with 13 bands."""
-PATCHES_KEPT: Final = 11 * (THREADS // 2 + 2)
-"""Patches that blocks side by side share; about 6 MB each with 13 bands and land cover."""
+COLUMN: Final = 11
+"""Patches above each other that a block of the usual size touches."""
+COLUMNS_KEPT: Final = THREADS // 2 + 2
+"""Columns of patches that blocks side by side share; about 5 MB a patch of 13 bands and land cover."""
 HALVED: Final = ("log_variance", "land_cover")
 """Outputs that are kept in float16, which is far finer than what networks know of them."""
 
@@ -73,7 +75,8 @@ class NetworkEstimator:
         # patches overlap cells, and blocks share patches: without memory the same would be worked out several times
         object.__setattr__(self, "_cell", Memory(CELLS_KEPT))
         object.__setattr__(self, "_guess", Memory(CELLS_KEPT))
-        object.__setattr__(self, "_patch", Memory(PATCHES_KEPT))
+        column = min(COLUMN, -(-self.scene.sizes["y"] // (self.model.patch - self.model.overlap)))
+        object.__setattr__(self, "_patch", Memory(column * COLUMNS_KEPT))
         places = [self.model.bands.index(str(name)) for name in self.scene["band"].values]
         object.__setattr__(self, "_index", places)
 
@@ -100,7 +103,7 @@ class NetworkEstimator:
             touched = dict.fromkeys(cell for patch in running for cell in touching(self._inside(patch), self._shape))
             self._guess.begin(self._rotated(list(touched), block), self._guess_cell)
         self._patch.begin(self._rotated(running, block), self._run)
-        outputs = engine.blend(grid, block, lambda patch: self._patch(patch, self._run) if patch in running else None)
+        outputs = engine.blend(grid, block, lambda patch: self._recalled(patch) if patch in running else None)
         land_cover = outputs.get("land_cover")
         if self.first is None or not wanted.any():
             nothing = np.zeros(wanted.shape, np.uint8)
@@ -155,7 +158,11 @@ class NetworkEstimator:
         """An output in the bands of the scene, as it is remembered."""
         if name != "land_cover" and self._index != list(range(len(output))):
             output = output[self._index]
-        return output.astype(np.float16) if name in HALVED else output
+        return output.astype(np.float16) if name in HALVED else pack(output)
+
+    def _recalled(self, patch: Window) -> dict[str, np.ndarray]:
+        outputs = self._patch(patch, self._run)
+        return outputs | {"reflectance": unpack(outputs["reflectance"])}
 
     def _rotated(self, windows: list[Window], block: Window) -> list[Window]:
         """Windows from another one on for each of the blocks that are worked on side by side."""
