@@ -1,8 +1,8 @@
 """What a test shows about a fault or a bad input, as a row of the table in docs/reliability.md.
 
 A test states what it shows by the marker `outcome(group, case, outcome)`. With `--outcomes FILE` every such test that
-was run adds a line of JSON to the file: the outcome as stated if the test has passed, `FAILED` if not. What is only known
-when the test has run, a figure for example, it adds by pytest's own `record_property("measured", "300 kills")`.
+was run adds a line of JSON to the file: the outcome as stated if the test has passed, `FAILED` if not. What only a
+run tells, a figure for example, it adds by pytest's own `record_property("measured", "300 kills")`.
 """
 
 import json
