@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,17 +25,15 @@ from sunbreak.inputs.assets import (
 from sunbreak.inputs.signing import Sign, SignedAddress, SignedItem
 from sunbreak.radiometry.names import band_from_name
 from sunbreak.radiometry.product_metadata import read_bounded
+from sunbreak.rasters.addresses import bare, fetch
 from sunbreak.rasters.pooled import PooledRaster, Raster
 from sunbreak.rasters.raster import RasterFile
-from sunbreak.rasters.remote import bare
 from sunbreak.rasters.stack import AT_ONCE, BandStack
 
 MAX_BYTES: Final = 256 << 20
 """Longest file of items; one item takes about 30 kB."""
 MAX_ITEM: Final = 16 << 20
 """Longest item behind an address."""
-SECONDS: Final = 60
-"""How long an item is waited for."""
 
 
 class Item(NamedTuple):
@@ -136,11 +133,10 @@ def _only(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _fetched(address: str, name: str) -> bytes:
-    request = urllib.request.Request(address, headers={"Accept": "application/geo+json, application/json"})
+    accepted = {"Accept": "application/geo+json, application/json"}
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            content: bytes = answer.read(MAX_ITEM + 1)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+        content = fetch(address, address, most=MAX_ITEM + 1, headers=accepted)
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         raise InputError(f"{name}: cannot be fetched ({reason}); check the address, or save the item") from None
     if len(content) > MAX_ITEM:
