@@ -30,7 +30,7 @@ from sunbreak.cli.transfer import run_transfer, transfer_parser
 from sunbreak.cli.view import run_view, view_parser
 from sunbreak.errors import SunbreakError
 from sunbreak.heap import one_heap
-from sunbreak.terminal import only_our_errors, show_warning
+from sunbreak.terminal import one_line, only_our_errors, show_warning
 
 Verb = Callable[[Namespace], None]
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             VERBS[given.verb][1](options)
         except SunbreakError as error:
-            return _fail(options, " ".join(str(error).split()), error.exit_code)
+            return _fail(options, str(error), error.exit_code)
         except BrokenPipeError:
             # whoever read our output has left; keep the interpreter from complaining when it flushes
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -105,5 +105,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(options: Namespace, message: str, code: int) -> int:
     if options.debug:
         traceback.print_exc()
-    print(f"sunbreak: {message}", file=sys.stderr)
+    print(f"sunbreak: {one_line(message)}", file=sys.stderr)
     return code

@@ -24,6 +24,7 @@ from sunbreak.errors import InputError
 
 SECONDS: Final = 60
 """How long an answer is waited for."""
+_BLANK: Final = re.compile(r"[\x00-\x20\x7f]")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%\w+)?")
 
 
@@ -87,17 +88,21 @@ def reach_of(place: str | Path) -> Reach:
         parts = urlsplit(place)
         host = parts.hostname or ""
     except ValueError:
-        host = ""
-    else:
-        if parts.scheme.lower() == "s3":
-            return Reach.PUBLIC
-    if not _HOST.fullmatch(host):
+        raise InputError(f"{bare(place)}: is no address of a server; correct it") from None
+    if parts.scheme.lower() == "s3":
+        return Reach.PUBLIC
+    # of addresses with a backslash or a blank in them libraries make different hosts
+    if not _HOST.fullmatch(host) or "\\" in parts.netloc or _BLANK.search(place):
         raise InputError(f"{bare(place)}: is no address of a server; correct it")
     return _reach_of_host(host)
 
 
 @lru_cache(maxsize=1024)
 def _reach_of_host(host: str) -> Reach:
+    try:
+        return reach_of_ip(host)
+    except ValueError:  # a name, or numbers in a form that only the system understands
+        pass
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)}
     except (OSError, UnicodeError):

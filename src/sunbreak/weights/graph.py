@@ -1,8 +1,8 @@
 """What an ONNX file may not do: keep its weights in other files.
 
 A tensor of an ONNX file may name a file beside it, or anywhere, that is read in its place. The libraries that run such
-files differ in what they let it name, and the checksum of a card does not cover it. So the graph is walked before any of
-them sees it, by the few rules of protocol buffers that this needs: the default install has no package `onnx`.
+files differ in what they let it name, and the checksum of a card does not cover it. So the graph is walked before any
+of them sees it, by the few rules of protocol buffers that this needs: the default install has no package `onnx`.
 
 Source: onnx.proto3 of ONNX 1.17 (numbers of fields), and the encoding of protocol buffers.
 """
