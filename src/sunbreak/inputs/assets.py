@@ -96,7 +96,8 @@ def _best(item: Mapping[str, Any], named: re.Pattern[str]) -> Asset | None:
 def _assets(item: Mapping[str, Any]) -> Iterator[Asset]:
     for key, asset in item["assets"].items():
         usable = isinstance(asset, dict) and isinstance(asset.get("href"), str)
-        if usable and not _PICTURES & set(asset.get("roles") or ()):
+        roles = asset.get("roles") if usable else None
+        if usable and not (isinstance(roles, list) and any(role in roles for role in _PICTURES)):
             yield key, asset
 
 
