@@ -422,8 +422,8 @@ def metadata(folder):
     keys = ("s2:processing_baseline", "processing:version", "earthsearch:boa_offset_applied", "processing:level",
             "s2:product_type", "datetime", "start_datetime", "platform", "view:sun_azimuth")  # fmt: skip
     layer = st.fixed_dictionaries({}, optional={"scale": scalars, "offset": scalars, "raster:scale": scalars})
-    asset = st.fixed_dictionaries({}, optional={"raster:bands": st.lists(layer | scalars, max_size=2) | scalars,
-                                                "bands": st.lists(layer, max_size=2) | scalars, "href": scalars})  # fmt: skip
+    layers = st.lists(layer | scalars, max_size=2) | scalars
+    asset = st.fixed_dictionaries({}, optional={"raster:bands": layers, "bands": layers, "href": scalars})
     cases = st.fixed_dictionaries({
         "properties": st.dictionaries(st.sampled_from(keys), scalars),
         "assets": st.dictionaries(st.sampled_from(("B02", "red", "visual", "")), asset | scalars) | scalars,

@@ -31,7 +31,7 @@ def fuzzed(folder, cases, seed, names, *, timeout):
     found, left = {}, list(names)
     while left:
         command = [sys.executable, __file__, str(folder), str(cases), str(seed), *left]
-        with tempfile.TemporaryFile("w+") as told:
+        with tempfile.TemporaryFile("w+", errors="replace") as told:
             try:
                 code = subprocess.run(
                     command, stdout=subprocess.PIPE, stderr=told, text=True, timeout=timeout, check=False
@@ -90,7 +90,8 @@ def fuzz(target, cases, seed):
     try:
         one()
     except BaseException:
-        return {"cases": read, "failure": traceback.format_exc()[-4000:]}
+        where, _, case = traceback.format_exc().partition("Failing test case")
+        return {"cases": read, "failure": f"{where[-3000:]}{case[:3000]}"}
     return {"cases": read, "failure": ""}
 
 

@@ -53,7 +53,7 @@ from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, Torch, has_bf16
 from sunbreak.tiles import PatchGrid, Window
 from sunbreak.weights import Card, read_card
-from sunbreak.weights.graph import check_self_contained
+from sunbreak.weights.graph import check_graph
 
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]
 
@@ -141,7 +141,7 @@ def open_model(path: Path, *, runtime: RuntimeName = "auto", precision: Precisio
     digest = card.verify("onnx")
     if named == "torch":
         digest = card.verify("safetensors")
-    check_self_contained(path)
+    check_graph(path)
     opened = opening(path, lambda: _opened(card, named, chosen))
     offered = CLASSIFIER_INPUTS if card.kind == "classifier" else INPUTS
     unknown = [name for name in opened.inputs if name not in offered]

@@ -13,7 +13,7 @@ from sunbreak.registry import CLASSIFIERS, NETWORKS, NetworkEntry
 from sunbreak.terminal import aligned
 from sunbreak.weights import Card
 from sunbreak.weights.card import parsed
-from sunbreak.weights.graph import check_self_contained
+from sunbreak.weights.graph import check_graph
 from sunbreak.weights.trust import note
 
 SCENE_PRIOR: Final = "scene-prior"
@@ -252,7 +252,7 @@ def trust(model: str | Path | None) -> dict[Path, str]:
     if path is None:
         raise OptionError("--trust: goes with a model of files; name MODEL.onnx, or the folder of a run")
     content = parsed(path.with_suffix(".json"))
-    check_self_contained(path)
+    check_graph(path)
     return {path.with_suffix(f".{name}"): digest for name, digest in note(path, content).items()}
 
 

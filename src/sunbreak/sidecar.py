@@ -28,8 +28,8 @@ from sunbreak.bands import LEVELS, OPTICAL_BANDS
 from sunbreak.engine import Precision, Runtime, RuntimeName, choose, opening
 from sunbreak.errors import OptionError
 from sunbreak.runtimes import OnnxRuntime, OpenVino
-from sunbreak.weights.card import MAX_PATCH, class_names, known_names, parsed
-from sunbreak.weights.graph import check_self_contained
+from sunbreak.weights.card import MAX_PATCH, MOST, class_names, known_names, parsed
+from sunbreak.weights.graph import check_graph
 from sunbreak.weights.trust import verified
 
 Output = Literal["logits", "probabilities"]
@@ -171,7 +171,7 @@ def open_foreign(
     if named == "torch":
         raise OptionError(f"{path}: has no PyTorch form; run it with --runtime openvino or onnx")
     digest = verified(path, sidecar.sha256)
-    check_self_contained(path)
+    check_graph(path)
 
     def make() -> OnnxRuntime | OpenVino:
         return OnnxRuntime(path) if named == "onnx" else OpenVino(path, chosen, sidecar.patch)
@@ -211,4 +211,4 @@ def _numbers(path: Path, content: Mapping[str, Any], key: str, count: int) -> tu
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST

@@ -12,12 +12,12 @@ shows = pytest.mark.outcome
 WORDS = {
     "tiff": "GeoTIFF, bytes spoilt (five packings)", "jpeg2000": "JPEG 2000, bytes spoilt",
     "tags": "tags, band names, scales and name of a GeoTIFF", "safe": "XML of a Sentinel-2 product",
-    "archive": "zip archive of a product, bytes spoilt", "annotation": "annotation, calibration and noise of a GRD product",
+    "archive": "zip archive of a product, bytes spoilt", "annotation": "XML of a GRD product",
     "item": "STAC items of Sentinel-2 (three catalogues)", "radar_item": "STAC items of Sentinel-1",
     "items": "ItemCollection of an archive", "metadata": "properties and assets of items, of any type",
-    "manifest": "manifest of a collection", "benchmark": "table of SEN12MS-CR", "configuration": "settings of a training",
+    "manifest": "manifest of a collection", "benchmark": "table of SEN12MS-CR", "configuration": "settings of a run",
     "onnx": "model files (OpenVINO, ONNX Runtime)", "safetensors": "weights as safetensors", "card": "model cards",
-    "sidecar": "sidecars of classifiers", "plan": "plans, CSV and Parquet", "quality": "quality files and maps of codes",
+    "sidecar": "sidecars of classifiers", "plan": "plans, CSV and Parquet", "quality": "quality files, maps of codes",
     "area": "GeoJSON of --aoi", "product": "item of a finished product", "spec": "data SPECs",
     "command": "arguments of the command line",
 }  # fmt: skip

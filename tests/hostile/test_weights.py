@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 import model_files
 from classifier_files import linear, sidecar
 from sunbreak.cli import main
-from sunbreak.weights.graph import _fields, check_self_contained
+from sunbreak.weights.graph import _fields, check_graph
 
 GROUP = "Hostile input"
 RUNTIMES = ["openvino", "onnx"]
@@ -116,7 +116,7 @@ def test_the_walk_sees_what_protocol_buffers_see(model):
     fields = dict(_fields(memoryview(model.read_bytes())))
     assert fields[1] == content.ir_version
     assert bytes(fields[7]) == content.graph.SerializeToString()
-    check_self_contained(model)
+    check_graph(model)
 
 
 @shows(GROUP, "ONNX that hides such a tensor in lengths written otherwise", "refused all the same")
@@ -146,6 +146,17 @@ def test_strange_graphs(model, restore_refused, s2, runtime, kind):
         content = np.random.default_rng(0).bytes(5000)
     write_trusted(model, {"empty": b"", "cut": content[: len(content) // 2]}.get(kind, content))
     restore_refused(s2, "--model", model, "--runtime", runtime, words=["net.onnx", "not a model that can be run"])
+
+
+@shows(GROUP, "ONNX with nodes without inputs or outputs, which end OpenVINO's process", "refused before it is opened")
+@pytest.mark.parametrize(
+    ("operator", "inputs", "outputs"),
+    [("Conv", ["", "prior"], ["reflectance"]), ("Conv", [], ["reflectance"]), ("Sum", [], ["reflectance"]),
+     ("Clip", ["", "prior"], ["reflectance"]), ("Split", ["prior", ""], []), ("", ["prior"], ["reflectance"])],
+)  # fmt: skip
+def test_nodes_are_whole(tmp_path, restore_refused, s2, operator, inputs, outputs):
+    path = model_files.save(tmp_path / "net.onnx", [node(operator, inputs, outputs)], [("prior", 13)])
+    restore_refused(s2, "--model", path, words=["net.onnx", "has no input or no output"])
 
 
 @shows(GROUP, "card or sidecar with wild values: patches of 10^9 pixels, nesting, no numbers", "refused")

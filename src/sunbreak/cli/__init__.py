@@ -83,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 failed, 2 the user has to mend something. Wrong usage leaves with code 2 by itself.
     """
     one_heap()
-    given: Any = build_parser().parse_args(arguments)
+    try:
+        given: Any = build_parser().parse_args(arguments)
+    except (ValueError, RecursionError, OSError) as error:  # of the file of --config, which the parser only half guards
+        print(f"sunbreak: the file of --config cannot be read: {one_line(str(error))}", file=sys.stderr)
+        return 2
     options = given[given.verb]
     with warnings.catch_warnings(), only_our_errors(shown=options.debug):
         warnings.showwarning = show_warning

@@ -62,6 +62,21 @@ def items_in(content: Any) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item.get("properties"), dict)]
 
 
+def links(item: Mapping[str, Any], rel: str) -> list[dict[str, Any]]:
+    """The links of a STAC object.
+
+    Args:
+        item: The object.
+        rel: What they say they are.
+
+    Returns:
+        Those with an address.
+    """
+    listed = item.get("links")
+    found = (link for link in listed if isinstance(link, dict)) if isinstance(listed, list) else ()
+    return [link for link in found if link.get("rel") == rel and isinstance(link.get("href"), str)]
+
+
 def read_items(path: Path) -> list[dict[str, Any]]:
     """Read a file of STAC items.
 
@@ -98,8 +113,7 @@ def read_item(given: str | Path | Mapping[str, Any] | pystac.Item) -> Item:
         content = given.to_dict(include_self_link=False, transform_hrefs=False)
         return Item(content, _base(own), bare(own) if own else str(given.id))
     if isinstance(given, Mapping):
-        links = [link for link in given.get("links", ()) if isinstance(link, dict) and link.get("rel") == "self"]
-        own = next((str(link.get("href")) for link in links), None)
+        own = next((link["href"] for link in links(given, "self")), None)
         return Item(_only([dict(given)], str(given.get("id"))), _base(own), bare(own) if own else str(given.get("id")))
     text = str(given)
     if is_address(text):

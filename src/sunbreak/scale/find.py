@@ -24,7 +24,7 @@ from sunbreak.bands import RADAR_BANDS
 from sunbreak.data.archive.search import is_api, search_api
 from sunbreak.errors import InputError, OptionError
 from sunbreak.inputs.assets import locate, optical_assets, radar_assets
-from sunbreak.inputs.items import MAX_BYTES, is_address
+from sunbreak.inputs.items import MAX_BYTES, is_address, links
 from sunbreak.radiometry.product_metadata import read_bounded
 from sunbreak.rasters.addresses import bare, fetch
 from sunbreak.rasters.crop import Bounds
@@ -143,7 +143,7 @@ class _CarefulIO(DefaultStacIO):
 
 def _image(item: Mapping[str, Any], catalogue: str) -> Image | None:
     """What pairing has to know; None for items without address, time or place, which nobody could restore."""
-    own = next((str(link["href"]) for link in item.get("links", ()) if link.get("rel") == "self"), None)
+    own = next((link["href"] for link in links(item, "self")), None)
     moment, outline = _moment(item), _outline(item)
     if own is None or moment is None or outline is None:
         return None

@@ -20,6 +20,8 @@ WeightsFile = Literal["onnx", "safetensors"]
 
 MAX_PATCH: Final = 4096
 """Longest side of a patch in pixels: memory grows with it, and no network gains from a longer one."""
+MOST: Final = 1e30
+"""Numbers from which nothing is meant by them."""
 MAX_BYTES: Final = 16 << 20
 """Longest card; real ones take some kB."""
 
@@ -165,7 +167,7 @@ def read_card(path: Path) -> Card:
             else Architecture(str(built["network"]), dict(built.get("config") or {})),
             **{"name": path.stem} | {name: content[name] for name in FIELDS if content.get(name) is not None},
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise OptionError(f"{path}: not a readable model card ({type(error).__name__}: {error})") from error
 
 
@@ -240,4 +242,4 @@ def known_names(path: Path, content: Mapping[str, Any], key: str, known: Any) ->
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < float("inf")
+    return isinstance(value, int | float) and 0 < value < MOST

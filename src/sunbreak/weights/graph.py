@@ -1,8 +1,9 @@
-"""What an ONNX file may not do: keep its weights in other files.
+"""What an ONNX file may not do: keep its weights in other files, or leave out what every node has.
 
 A tensor of an ONNX file may name a file beside it, or anywhere, that is read in its place. The libraries that run such
 files differ in what they let it name, and the checksum of a card does not cover it. So the graph is walked before any
-of them sees it, by the few rules of protocol buffers that this needs: the default install has no package `onnx`.
+of them sees it, by the few rules of protocol buffers that this needs: the default install has no package `onnx`. Nodes
+without an input, which OpenVINO follows into nowhere and the process ends, are refused here, too.
 
 Source: onnx.proto3 of ONNX 1.17 (numbers of fields), and the encoding of protocol buffers.
 """
@@ -29,6 +30,10 @@ EXTERNAL_DATA: Final = 13
 """Field of a tensor: entries that say where its values lie."""
 DATA_LOCATION: Final = 14
 """Field of a tensor: whether they lie elsewhere."""
+INPUT, OUTPUT, OPERATOR = 1, 2, 4
+"""Fields of a node."""
+WITHOUT_INPUT: Final = {b"Constant", b"RandomNormal", b"RandomUniform", b"Optional", b"SequenceEmpty", b"Loop"}
+"""Operators that need no first input."""
 MAX_BYTES: Final = 2 << 30
 """No message of protocol buffers is longer."""
 MAX_PARTS: Final = 2_000_000
@@ -39,8 +44,8 @@ MAX_DEPTH: Final = 60
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
-def check_self_contained(path: Path) -> None:
-    """Refuse an ONNX file that keeps weights in other files.
+def check_graph(path: Path) -> None:
+    """Refuse an ONNX file that keeps weights in other files, or whose nodes are not whole.
 
     Args:
         path: The file.
@@ -72,6 +77,8 @@ def _elsewhere(content: memoryview) -> str | None:
         seen += 1
         if seen > MAX_PARTS or depth > MAX_DEPTH:
             raise ValueError("its graph has more parts than any network")
+        if kind == "node":
+            _check_node(message)
         for field, value in _fields(message):
             if kind == "tensor":
                 if field == EXTERNAL_DATA or (field == DATA_LOCATION and value != 0):
@@ -79,6 +86,15 @@ def _elsewhere(content: memoryview) -> str | None:
             elif field in PARTS[kind] and isinstance(value, memoryview):
                 todo.append((PARTS[kind][field], value, depth + 1))
     return None
+
+
+def _check_node(message: memoryview) -> None:
+    """Every node has an operator, an output and, but for few operators, a first input."""
+    fields = [(field, bytes(value)) for field, value in _fields(message) if isinstance(value, memoryview)]
+    first = {name: next((value for field, value in fields if field == name), b"") for name in (INPUT, OUTPUT, OPERATOR)}
+    if not first[OPERATOR] or not first[OUTPUT] or not (first[INPUT] or first[OPERATOR] in WITHOUT_INPUT):
+        operator = first[OPERATOR][:100].decode(errors="replace") or "without a name"
+        raise ValueError(f"its node {operator} has no input or no output")
 
 
 def _named(entry: memoryview | int) -> str:
