@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo demo-transfer docs test lint check-long study study-smoke transfer-study ablations results weights clean
+.PHONY: demo demo-transfer docs test lint check-long reliability study study-smoke transfer-study ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -64,6 +64,12 @@ test: lint
 # Loads, kills and whole tiles; its dated output is committed in docs/.
 check-long: $(VENV)/all
 	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m long
+
+# The table of docs/reliability.md, from the tests that state an outcome, long ones included (OUTCOMES="not long and outcome").
+OUTCOMES ?= outcome
+reliability: $(VENV)/all
+	rm -f .outcomes.jsonl
+	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -q -m "$(OUTCOMES)" --outcomes .outcomes.jsonl; $(BIN)/python bench/reliability.py .outcomes.jsonl
 
 # The networks, from scratch: hours on two cores. Stopped at any moment, the same command goes on. The default is scored and
 # copied into the package by bench/ship.py; the mask network by hand. (The shipped default began with weights of an earlier form.)

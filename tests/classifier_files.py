@@ -1,5 +1,6 @@
 """Tiny classifiers as files, ours with a card and foreign ones with a sidecar."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -62,6 +63,8 @@ def sidecar(path, **changes):
         "bands": list(RGB), "scale": 10000, "mean": [1000, 900, 800], "std": [500, 400, 300], "patch": 16,
         "classes": list(CLASSES),
     } | changes  # fmt: skip
+    if path.is_file():
+        content.setdefault("sha256", {"onnx": hashlib.sha256(path.read_bytes()).hexdigest()})
     kept = {name: value for name, value in content.items() if value is not None}
     path.with_suffix(".json").write_text(json.dumps(kept))
     return path

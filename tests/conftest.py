@@ -11,6 +11,8 @@ from affine import Affine
 from sunbreak.errors import InputError
 from sunbreak.steps.read import read
 
+pytest_plugins = ["outcomes"]
+
 UTM = Affine(10, 0, 500_000, 0, -10, 5_800_000)
 CLEAR = (0.12, 0.09, 0.07, 0.05, 0.09, 0.2, 0.24, 0.26, 0.28, 0.08, 0.002, 0.18, 0.09)
 """Top-of-atmosphere reflectance of the 13 bands over fields and woods."""

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import sys
 
@@ -10,6 +11,7 @@ from scenes import blob, cloudy_scene, geobox, land
 from sunbreak.engine import open_model
 from sunbreak.errors import OptionError
 from sunbreak.legend import Source
+from sunbreak.models import trust
 from sunbreak.scene import make_scene
 from sunbreak.steps.restore import RestoreOptions, restore
 
@@ -120,7 +122,8 @@ def test_bad_models_are_refused_in_one_line(tmp_path):
     path.with_suffix(".json").unlink()
     with pytest.raises(OptionError, match="one is missing"):
         restore(scene, model=path)
-    broken = save(tmp_path / "b.onnx", identity, [("prior", 4)], card={"sha256": {}})
+    digest = hashlib.sha256(b"not a model").hexdigest()
+    broken = save(tmp_path / "b.onnx", identity, [("prior", 4)], card={"sha256": {"onnx": digest}})
     broken.write_bytes(b"not a model")
     for runtime in ("openvino", "onnx"):
         with pytest.raises(OptionError, match=r"b\.onnx: not a model that can be run"):
@@ -141,7 +144,6 @@ def test_a_model_that_is_not_what_its_card_was_written_for_is_refused(tmp_path):
 
 
 def test_static_model_files_run_at_their_own_size_only(tmp_path):
-    import hashlib
 
     import onnx
 
@@ -168,6 +170,9 @@ def test_the_torch_runtime_says_what_it_lacks(tmp_path, monkeypatch):
     with pytest.raises(OptionError, match=r"m\.safetensors: cannot be read \(No such file"):
         open_model(path, runtime="torch")
     path.with_suffix(".safetensors").write_bytes(b"")
+    with pytest.raises(OptionError, match=r"m\.safetensors: nobody vouches for these weights"):
+        open_model(path, runtime="torch")
+    trust(path)
     with pytest.raises(OptionError, match="has no `architecture`"):
         open_model(path, runtime="torch")
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -190,6 +195,7 @@ def test_the_torch_runtime_runs_the_weights_of_the_card(tmp_path, precision):
         card={"architecture": {"network": name, "config": {}}, "bf16": True},
     )  # fmt: skip
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, tmp_path / "m.safetensors")
+    trust(path)
     scene, _, cloud = cloudy_scene((100, 120), bands=["B02", "B03", "B04", "B8A"])
     product = restore(scene, model=path, options=RestoreOptions(runtime="torch", precision=precision))
     assert (product.attrs["runtime"], product.attrs["precision"]) == ("torch", precision)

@@ -53,6 +53,7 @@ from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, Torch, has_bf16
 from sunbreak.tiles import PatchGrid, Window
 from sunbreak.weights import Card, read_card
+from sunbreak.weights.graph import check_graph
 
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]
 
@@ -128,8 +129,9 @@ def open_model(path: Path, *, runtime: RuntimeName = "auto", precision: Precisio
         The model.
 
     Raises:
-        OptionError: A file is missing, unreadable or not the one its card was written for, the model asks for unknown
-            inputs, or the runtime is not installed or cannot do the precision.
+        OptionError: A file is missing, unreadable or not the one its card was written for, the card has no checksum
+            of it, the graph keeps weights in other files or asks for unknown inputs, or the runtime is not installed
+            or cannot do the precision.
     """
     beside = path.with_suffix(".json")
     if not path.is_file() or not beside.is_file():
@@ -139,6 +141,7 @@ def open_model(path: Path, *, runtime: RuntimeName = "auto", precision: Precisio
     digest = card.verify("onnx")
     if named == "torch":
         digest = card.verify("safetensors")
+    check_graph(path)
     opened = opening(path, lambda: _opened(card, named, chosen))
     offered = CLASSIFIER_INPUTS if card.kind == "classifier" else INPUTS
     unknown = [name for name in opened.inputs if name not in offered]

@@ -13,6 +13,8 @@ from sunbreak.registry import CLASSIFIERS, NETWORKS, NetworkEntry
 from sunbreak.terminal import aligned
 from sunbreak.weights import Card
 from sunbreak.weights.card import parsed
+from sunbreak.weights.graph import check_graph
+from sunbreak.weights.trust import note
 
 SCENE_PRIOR: Final = "scene-prior"
 DEFAULT: Final = "tdp-cr-prior"
@@ -230,6 +232,28 @@ def describe(model: str | Path) -> str:
     card = weights.read_card(path.with_suffix(".json"))
     default = " (the default)" if str(model) == DEFAULT else ""
     return f"{card.name}{default}: {card.path}\n" + json.dumps(card.content(), indent=2, ensure_ascii=False)
+
+
+def trust(model: str | Path | None) -> dict[Path, str]:
+    """Note the checksums of a model's files in its card or sidecar, so that it runs from now on.
+
+    Args:
+        model: An ONNX file, or the folder of a run.
+
+    Returns:
+        SHA-256 by file.
+
+    Raises:
+        OptionError: There is no such model, its card or sidecar is damaged, keeps weights in other files, or states
+            another checksum.
+        OutputError: The card cannot be written.
+    """
+    path = None if model is None or str(model) in BASELINES else locate(model)
+    if path is None:
+        raise OptionError("--trust: goes with a model of files; name MODEL.onnx, or the folder of a run")
+    content = parsed(path.with_suffix(".json"))
+    check_graph(path)
+    return {path.with_suffix(f".{name}"): digest for name, digest in note(path, content).items()}
 
 
 def table() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,22 @@ class Runtime(Protocol):
         """
 
 
+def import_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which reports every import over the network unless the user has opted out.
+
+    Returns:
+        The module.
+    """
+    silenced = "openvino_telemetry"
+    if "openvino" not in sys.modules and silenced not in sys.modules:
+        sys.modules[silenced] = None  # type: ignore[assignment]  # as if it were not installed: OpenVINO has a stub
+        try:
+            importlib.import_module("openvino")
+        finally:
+            del sys.modules[silenced]
+    return importlib.import_module("openvino")
+
+
 Sizes = dict[str, tuple[int | None, ...]]
 """Sizes of the inputs of a file by name, None where the file leaves them open."""
 
@@ -56,9 +73,7 @@ class OpenVino:
         Raises:
             OptionError: The file was exported for patches of another size.
         """
-        import openvino
-
-        core = openvino.Core()
+        core = import_openvino().Core()
         model = core.read_model(str(path))
         self.sizes: Sizes = {port.get_any_name(): self._sizes(path, port) for port in model.inputs}
         """What the file says of its inputs."""
@@ -202,6 +217,4 @@ def has_bf16(runtime: RuntimeName) -> bool:
 
             if torch.cuda.is_available():
                 return bool(torch.cuda.is_bf16_supported())
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

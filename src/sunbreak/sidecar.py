@@ -10,16 +10,15 @@
 | `classes` | names of the classes in the order of the output |
 | `output` | `logits` (if it does not say) or `probabilities` |
 | `levels` | processing levels it was made for; all if it does not say |
+| `sha256` | checksum of the file, `{"onnx": "..."}`; `sunbreak models NAME.onnx --trust` writes it |
 
 The ONNX file has one input (n, band, y, x) and one output (n, class), and holds its weights itself.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -29,22 +28,18 @@ from sunbreak.bands import LEVELS, OPTICAL_BANDS
 from sunbreak.engine import Precision, Runtime, RuntimeName, choose, opening
 from sunbreak.errors import OptionError
 from sunbreak.runtimes import OnnxRuntime, OpenVino
-from sunbreak.weights.card import class_names, known_names, parsed
+from sunbreak.weights.card import MAX_PATCH, MOST, class_names, known_names, parsed
+from sunbreak.weights.graph import check_graph
+from sunbreak.weights.trust import verified
 
 Output = Literal["logits", "probabilities"]
 """What a classifier returns."""
 NEEDED: Final = ("bands", "scale", "mean", "std", "patch", "classes")
-OPTIONAL: Final = ("output", "levels")
+OPTIONAL: Final = ("output", "levels", "sha256")
 LEAST: Final = 1e-12
 """Probabilities below it count as it, so that their logarithms stay finite."""
 TOLERANCE: Final = 0.01
 """Probabilities add up to 1 within this."""
-ELSEWHERE: Final = re.compile(rb"\x0a\x08location\x12(.)", re.DOTALL)
-"""A tensor that lies in another file: the entry `location` of `external_data`; the byte behind it is the length of that
-file's name.
-
-Source: onnx.proto, `TensorProto.external_data` and `StringStringEntryProto`, as protocol buffers encode them.
-"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +64,8 @@ class Sidecar:
     """What the model returns."""
     levels: tuple[str, ...] = LEVELS
     """Processing levels it was made for."""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """Checksum of the `.onnx` file."""
 
     def scaled(self, optical: np.ndarray) -> np.ndarray:
         """Make the model's input.
@@ -127,8 +124,11 @@ def read_sidecar(path: Path) -> Sidecar:
     bands = known_names(path, content, "bands", tuple(OPTICAL_BANDS))
     if not _is_number(content["scale"]) or content["scale"] <= 0:
         raise OptionError(f"{path}: `scale` is {content['scale']!r}; expected a positive number, such as 10000 for DN")
-    if not isinstance(content["patch"], int) or isinstance(content["patch"], bool) or content["patch"] < 1:
-        raise OptionError(f"{path}: `patch` is {content['patch']!r}; expected the side of a patch in pixels")
+    patch, checksums = content["patch"], content.get("sha256", {})
+    if not isinstance(patch, int) or isinstance(patch, bool) or not 1 <= patch <= MAX_PATCH:
+        raise OptionError(f"{path}: `patch` is {patch!r}; expected the side of a patch, 1 to {MAX_PATCH} pixels")
+    if not isinstance(checksums, dict):
+        raise OptionError(f'{path}: `sha256` is {checksums!r}; expected the checksum of the file as {{"onnx": ...}}')
     output = content.get("output", "logits")
     if output not in get_args(Output):
         raise OptionError(f"{path}: `output` is {output!r}; expected one of {', '.join(get_args(Output))}")
@@ -141,10 +141,11 @@ def read_sidecar(path: Path) -> Sidecar:
         scale=float(content["scale"]),
         mean=_numbers(path, content, "mean", len(bands)),
         std=std,
-        patch=content["patch"],
+        patch=patch,
         classes=class_names(path, content["classes"]),
         output=output,
         levels=known_names(path, content, "levels", LEVELS) if "levels" in content else LEVELS,
+        sha256=checksums,
     )
 
 
@@ -163,26 +164,21 @@ def open_foreign(
         What runs it, one patch at a time; and facts of it: `runtime`, `precision`, `weights_sha256`.
 
     Raises:
-        OptionError: The file cannot be read or run, keeps its weights elsewhere, or is not what the sidecar says.
+        OptionError: The file cannot be read or run, keeps its weights elsewhere, or is not what the sidecar says; or
+            that states no checksum of it.
     """
     named, chosen = choose(runtime, precision, bf16=False)
     if named == "torch":
         raise OptionError(f"{path}: has no PyTorch form; run it with --runtime openvino or onnx")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror}); {sidecar.path.name} needs it") from error
-    elsewhere = ELSEWHERE.search(content)
-    if elsewhere:
-        name = content[elsewhere.end() : elsewhere.end() + elsewhere[1][0]].decode(errors="replace")
-        raise OptionError(f"{path}: keeps its weights in another file ({name}); export it again as one file")
+    digest = verified(path, sidecar.sha256)
+    check_graph(path)
 
     def make() -> OnnxRuntime | OpenVino:
         return OnnxRuntime(path) if named == "onnx" else OpenVino(path, chosen, sidecar.patch)
 
     opened = opening(path, make)
     _check_input(path, opened.sizes, sidecar)
-    return opened, {"runtime": named, "precision": chosen, "weights_sha256": hashlib.sha256(content).hexdigest()}
+    return opened, {"runtime": named, "precision": chosen, "weights_sha256": digest}
 
 
 def _check_input(path: Path, sizes: Mapping[str, tuple[int | None, ...]], sidecar: Sidecar) -> None:
@@ -215,4 +211,4 @@ def _numbers(path: Path, content: Mapping[str, Any], key: str, count: int) -> tu
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST

@@ -32,13 +32,30 @@ def aligned(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> Ite
         yield "  ".join(padded).rstrip()
 
 
+def one_line(text: str) -> str:
+    r"""Make one line of a text that may hold words of a file: a terminal would obey control characters in them.
+
+    Args:
+        text: The text.
+
+    Returns:
+        The line, with what cannot be printed written as an escape.
+
+    Example:
+        >>> one_line("item \x1b[2J:\n  is empty")
+        'item \\x1b[2J: is empty'
+    """
+    line = " ".join(text.split())
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
 def show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
     line: str | None = None,
 ) -> None:  # fmt: skip
     """Print our warnings in one line and drop those of libraries; takes the place of `warnings.showwarning`."""
     if issubclass(category, SunbreakWarning):
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {one_line(str(message))}", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -90,7 +90,7 @@ def test_what_a_person_has_edited_is_taken(archive, tmp_path):
         (["--dates", "2023-05-01/2023-05-02"], "finds nothing"),
         (["--collection", "landsat"], "finds nothing of landsat"),
         (["--bbox", "16", "52", "15", "53"], "is empty"),
-        (["--stac", "nowhere.json"], "cannot be read as a STAC catalogue"),
+        (["--stac", "nowhere.json"], "nowhere.json: cannot be read"),
         (["--sign", "no.such:thing"], "--sign"),
         (["--out", "no/such/folder/plan.csv"], "folder does not exist"),
     ],

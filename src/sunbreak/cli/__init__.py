@@ -30,7 +30,7 @@ from sunbreak.cli.transfer import run_transfer, transfer_parser
 from sunbreak.cli.view import run_view, view_parser
 from sunbreak.errors import SunbreakError
 from sunbreak.heap import one_heap
-from sunbreak.terminal import only_our_errors, show_warning
+from sunbreak.terminal import one_line, only_our_errors, show_warning
 
 Verb = Callable[[Namespace], None]
 
@@ -83,14 +83,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 failed, 2 the user has to mend something. Wrong usage leaves with code 2 by itself.
     """
     one_heap()
-    given: Any = build_parser().parse_args(arguments)
+    try:
+        given: Any = build_parser().parse_args(arguments)
+    except (ValueError, RecursionError, OSError) as error:  # of the file of --config, which the parser only half guards
+        print(f"sunbreak: the file of --config cannot be read: {one_line(str(error))}", file=sys.stderr)
+        return 2
     options = given[given.verb]
     with warnings.catch_warnings(), only_our_errors(shown=options.debug):
         warnings.showwarning = show_warning
         try:
             VERBS[given.verb][1](options)
         except SunbreakError as error:
-            return _fail(options, " ".join(str(error).split()), error.exit_code)
+            return _fail(options, str(error), error.exit_code)
         except BrokenPipeError:
             # whoever read our output has left; keep the interpreter from complaining when it flushes
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -105,5 +109,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(options: Namespace, message: str, code: int) -> int:
     if options.debug:
         traceback.print_exc()
-    print(f"sunbreak: {message}", file=sys.stderr)
+    print(f"sunbreak: {one_line(message)}", file=sys.stderr)
     return code

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from sunbreak.cli.parsers import new_parser
+from sunbreak.cli.parsers import new_parser, settings
 from sunbreak.errors import OptionError
 from sunbreak.models import DEFAULT
 from sunbreak.train.adapt_options import AdaptOptions
@@ -48,7 +47,7 @@ def run_adapt(given: Namespace) -> None:
         from sunbreak.train.adapt import adapt
     except ImportError as error:
         raise OptionError(f"adapting needs more packages: pip install 'sunbreak[train]' ({error})") from error
-    options = AdaptOptions(**{field.name: given[field.name] for field in dataclasses.fields(AdaptOptions)})
+    options = settings(AdaptOptions, given)
     run = adapt(
         given.archive, given.out, model=given.model, minutes=given.minutes, leg=given.stop_after, options=options,
         progress=True,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from argparse import Action
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_parsing_settings
 
+from sunbreak.errors import OptionError
 from sunbreak.train.adapt_options import AdaptOptions
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.transfer.options import TransferOptions
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of settings stands under each of them
 
+Settings = TypeVar("Settings", TrainOptions, AdaptOptions, TransferOptions)
 SETTINGS: Final = {
     field.name for options in (TrainOptions, AdaptOptions, TransferOptions) for field in dataclasses.fields(options)
 }
@@ -53,6 +55,26 @@ def add_out(parser: ArgumentParser, what: str) -> None:
     """
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help=what)
     parser.add_argument("--overwrite", action="store_true", help="replace what is already finished there")
+
+
+def settings(kind: type[Settings], given: Namespace) -> Settings:
+    """Take up the settings that `add_class_arguments` has added.
+
+    Args:
+        kind: Their dataclass.
+        given: What the parser has found.
+
+    Returns:
+        The settings.
+
+    Raises:
+        OptionError: One is impossible, or empty in the file of `--config`.
+    """
+    fields = dataclasses.fields(kind)
+    empty = [field.name for field in fields if given[field.name] is None and field.default is not None]
+    if empty:
+        raise OptionError(f"--config: `{empty[0]}` is empty; give it a value, or take the line away")
+    return kind(**{field.name: given[field.name] for field in fields})
 
 
 def listed(text: str | None) -> tuple[str, ...] | None:

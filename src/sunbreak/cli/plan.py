@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak.cli.parsers import listed, new_parser
 from sunbreak.errors import OptionError
+from sunbreak.terminal import one_line
 
 
 def plan_parser() -> ArgumentParser:
@@ -77,7 +78,7 @@ def run_plan(given: Namespace) -> None:
     tiles = len({row.tile for row in rows})
     print(f"{given.out}: {len(rows)} scenes on {tiles} tiles, {len(rows) - len(alone)} with radar")
     for row in alone:
-        print(f"  {row.id}: {row.reason}")
+        print(f"  {one_line(row.id)}: {row.reason}")
 
 
 def _days(text: str) -> tuple[date, date]:

@@ -11,6 +11,7 @@ from sunbreak.cli.parsers import new_parser
 from sunbreak.cli.scene_options import add_masking, add_reading, add_running, mask_options, read_options
 from sunbreak.errors import SunbreakError
 from sunbreak.models import DEFAULT
+from sunbreak.terminal import one_line
 
 
 def run_parser() -> ArgumentParser:
@@ -65,12 +66,12 @@ def run_run(given: Namespace) -> None:
     )  # fmt: skip
     for outcome in report.made:
         for text in outcome.warnings:
-            print(f"warning: {outcome.job.name}: {text}", file=sys.stderr)
+            print(f"warning: {outcome.job.name}: {one_line(text)}", file=sys.stderr)
     print(
         f"{given.out}: {len(report.made)} scenes restored, {report.skipped} were finished, {len(report.failed)} failed"
     )
     for outcome in report.failed:
-        print(f"  {outcome.job.name}: {outcome.error}")
+        print(f"  {outcome.job.name}: {one_line(outcome.error)}")
     print(f"{Path(given.out) / 'collection.json'}: lists {report.listed} products", flush=True)
     if report.failed:
         raise SunbreakError(f"{len(report.failed)} scenes of {given.plan} failed; the same command tries them again")

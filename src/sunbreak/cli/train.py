@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from sunbreak.cli.parsers import new_parser
+from sunbreak.cli.parsers import new_parser, settings
 from sunbreak.errors import OptionError
 from sunbreak.registry import NETWORKS
 from sunbreak.train.options import TrainOptions
@@ -49,7 +48,7 @@ def run_train(given: Namespace) -> None:
         from sunbreak.train.run import train
     except ImportError as error:
         raise OptionError(f"training needs more packages: pip install 'sunbreak[train]' ({error})") from error
-    options = TrainOptions(**{field.name: given[field.name] for field in dataclasses.fields(TrainOptions)})
+    options = settings(TrainOptions, given)
     leg = train(
         given.network, given.data, given.out,
         options=options, config=given.network_options, minutes=given.minutes, progress=True,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Final
 
 from jsonargparse import ArgumentParser, Namespace
 
-from sunbreak.cli.parsers import new_parser
+from sunbreak.cli.parsers import new_parser, settings
 from sunbreak.errors import OptionError
 from sunbreak.train.transfer.options import TransferOptions
 
@@ -50,6 +49,6 @@ def run_transfer(given: Namespace) -> None:
         from sunbreak.train.transfer.run import transfer
     except ImportError as error:
         raise OptionError(f"training needs more packages: pip install 'sunbreak[train]' ({error})") from error
-    options = TransferOptions(**{field.name: given[field.name] for field in dataclasses.fields(TransferOptions)})
+    options = settings(TransferOptions, given)
     transfer(given.source, given.target, given.out, options=options, progress=True, workers=WORKERS)
     print(f"{given.out}: transferred; use it with `sunbreak classify SCENE --radar S1 --model {given.out} -o OUT`")

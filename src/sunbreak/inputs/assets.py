@@ -15,12 +15,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 from sunbreak.bands import OPTICAL_BANDS
 from sunbreak.errors import RasterError
 from sunbreak.radiometry.names import band_from_name, polarisation_from_name
+from sunbreak.rasters.addresses import bare, check_reach
 from sunbreak.rasters.pooled import PooledRaster
 from sunbreak.rasters.raster import RasterFile
-from sunbreak.rasters.remote import Address, RemoteRaster, bare
+from sunbreak.rasters.remote import Address, RemoteRaster
 
 Asset = tuple[str, dict[str, Any]]
 """Key and content."""
+_WEB: Final = ("http://", "https://")
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 _METRES: Final = re.compile(r"[_-](\d+)m$")
 _PICTURES: Final = {"thumbnail", "overview", "metadata"}
@@ -94,7 +96,8 @@ def _best(item: Mapping[str, Any], named: re.Pattern[str]) -> Asset | None:
 def _assets(item: Mapping[str, Any]) -> Iterator[Asset]:
     for key, asset in item["assets"].items():
         usable = isinstance(asset, dict) and isinstance(asset.get("href"), str)
-        if usable and not _PICTURES & set(asset.get("roles") or ()):
+        roles = asset.get("roles") if usable else None
+        if usable and not (isinstance(roles, list) and any(role in roles for role in _PICTURES)):
             yield key, asset
 
 
@@ -144,17 +147,26 @@ def locate(href: str, base: str | Path) -> str:
 
     Raises:
         RasterError: A remote item names a local file.
+        InputError: It names an address further inside than its own, see `rasters.addresses`.
     """
     scheme = _SCHEME.match(href)
     if isinstance(base, Path):
         if scheme is not None and scheme[1].lower() == "file":
             return unquote(urlsplit(href).path)
-        return href if scheme is not None else str(base / href)
-    found = urljoin(base, href)
-    if urlsplit(found).scheme.lower() not in ("http", "https", "s3"):
+        if scheme is None:
+            return str(base / href)
+        if href.lower().startswith(_WEB):
+            check_reach(href, base)
+        return href
+    try:
+        found = urljoin(base, href)
+    except ValueError:
+        raise RasterError(f"{href}: is no address; correct the item") from None
+    if not found.lower().startswith(("s3://", *_WEB)):
         raise RasterError(
             f"{bare(href)}: a remote item may not name files of this machine; save the item, and its files"
         )
+    check_reach(found, base)
     return found
 
 
@@ -173,4 +185,4 @@ def open_asset(href: str, base: str | Path, address: Address | None = None) -> P
         RasterError: It is elsewhere, missing, or no GeoTIFF or JPEG 2000.
     """
     place = locate(href, base)
-    return RemoteRaster(address or place) if _SCHEME.match(place) else RasterFile(place)
+    return RemoteRaster(address or place, base) if _SCHEME.match(place) else RasterFile(place)

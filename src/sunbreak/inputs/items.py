@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,17 +25,15 @@ from sunbreak.inputs.assets import (
 from sunbreak.inputs.signing import Sign, SignedAddress, SignedItem
 from sunbreak.radiometry.names import band_from_name
 from sunbreak.radiometry.product_metadata import read_bounded
+from sunbreak.rasters.addresses import bare, fetch
 from sunbreak.rasters.pooled import PooledRaster, Raster
 from sunbreak.rasters.raster import RasterFile
-from sunbreak.rasters.remote import bare
 from sunbreak.rasters.stack import AT_ONCE, BandStack
 
 MAX_BYTES: Final = 256 << 20
 """Longest file of items; one item takes about 30 kB."""
 MAX_ITEM: Final = 16 << 20
 """Longest item behind an address."""
-SECONDS: Final = 60
-"""How long an item is waited for."""
 
 
 class Item(NamedTuple):
@@ -63,6 +60,21 @@ def items_in(content: Any) -> list[dict[str, Any]]:
     listed = found if isinstance(found, list) else []
     items = [item for item in listed if isinstance(item, dict) and isinstance(item.get("assets"), dict)]
     return [item for item in items if isinstance(item.get("properties"), dict)]
+
+
+def links(item: Mapping[str, Any], rel: str) -> list[dict[str, Any]]:
+    """The links of a STAC object.
+
+    Args:
+        item: The object.
+        rel: What they say they are.
+
+    Returns:
+        Those with an address.
+    """
+    listed = item.get("links")
+    found = (link for link in listed if isinstance(link, dict)) if isinstance(listed, list) else ()
+    return [link for link in found if link.get("rel") == rel and isinstance(link.get("href"), str)]
 
 
 def read_items(path: Path) -> list[dict[str, Any]]:
@@ -101,8 +113,7 @@ def read_item(given: str | Path | Mapping[str, Any] | pystac.Item) -> Item:
         content = given.to_dict(include_self_link=False, transform_hrefs=False)
         return Item(content, _base(own), bare(own) if own else str(given.id))
     if isinstance(given, Mapping):
-        links = [link for link in given.get("links", ()) if isinstance(link, dict) and link.get("rel") == "self"]
-        own = next((str(link.get("href")) for link in links), None)
+        own = next((link["href"] for link in links(given, "self")), None)
         return Item(_only([dict(given)], str(given.get("id"))), _base(own), bare(own) if own else str(given.get("id")))
     text = str(given)
     if is_address(text):
@@ -136,11 +147,10 @@ def _only(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _fetched(address: str, name: str) -> bytes:
-    request = urllib.request.Request(address, headers={"Accept": "application/geo+json, application/json"})
+    accepted = {"Accept": "application/geo+json, application/json"}
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            content: bytes = answer.read(MAX_ITEM + 1)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+        content = fetch(address, address, most=MAX_ITEM + 1, headers=accepted)
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         raise InputError(f"{name}: cannot be fetched ({reason}); check the address, or save the item") from None
     if len(content) > MAX_ITEM:

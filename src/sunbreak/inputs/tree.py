@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -13,10 +12,17 @@ from sunbreak.errors import InputError, RasterError
 from sunbreak.radiometry.product_metadata import MAX_BYTES, read_bounded
 from sunbreak.rasters.pooled import PooledRaster
 from sunbreak.rasters.raster import RasterFile, check_path
-from sunbreak.rasters.zipped import ZippedRaster
+from sunbreak.rasters.zipped import UNREADABLE, ZippedRaster
 
 MOST_FILES: Final = 20_000
 """No product has more files; one of Sentinel-2 has about 120."""
+
+MOST_BYTES: Final = 16 << 30
+"""Bytes of an unpacked product; one of Sentinel-1 has about 2 GiB."""
+LARGE: Final = 64 << 20
+"""Bytes from which a file has to be packed as images are."""
+MOST_TIMES: Final = 100
+"""How many times smaller a large file may be in the archive."""
 
 
 class Tree(ABC):
@@ -91,6 +97,8 @@ class Folder(Tree):
 
     def read(self, name: str, *, limit: int = MAX_BYTES) -> bytes:
         """Read a small file, see `Tree.read`."""
+        if not (self.path / name).is_file():  # nobody may ever write into a pipe
+            raise InputError(f"{self.path / name}: is no regular file; download the product again")
         return read_bounded(self.path / name, limit=limit)
 
     def raster(self, name: str) -> PooledRaster:
@@ -109,16 +117,19 @@ class Archive(Tree):
 
         Raises:
             RasterError: It is missing, or no zip archive.
-            InputError: It holds names that lead out of it, or more files than a product.
+            InputError: It holds names that lead out of it, more files or bytes than a product, or files packed in a
+                way that no product is.
         """
         self.path, self._file = path, check_path(path)
         try:
             with zipfile.ZipFile(self._file) as archive:
-                listed = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-        except (OSError, zipfile.BadZipFile, UnicodeError) as error:
+                entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        except UNREADABLE as error:
             raise RasterError(f"{path}: not a readable zip archive ({error}); download it again") from error
-        if len(listed) > MOST_FILES:
+        if len(entries) > MOST_FILES:
             raise InputError(f"{path}: holds more than {MOST_FILES} files; give the archive of one product")
+        _check_sizes(path, entries)
+        listed = [entry.filename for entry in entries]
         for name in listed:
             if name.startswith("/") or "\\" in name or ":" in name or ".." in PurePosixPath(name).parts:
                 raise InputError(f"{path}: refused, its file {name!r} leads out of the archive; give the original")
@@ -129,7 +140,7 @@ class Archive(Tree):
         try:
             with zipfile.ZipFile(self._file) as archive, archive.open(name) as file:
                 content = file.read(limit + 1)
-        except (OSError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except UNREADABLE as error:
             raise InputError(f"{self.path}/{name}: cannot be read ({error}); download the archive again") from error
         if len(content) > limit:
             raise InputError(f"{self.path}/{name}: is longer than {limit >> 20} MiB, which no metadata file is")
@@ -138,6 +149,20 @@ class Archive(Tree):
     def raster(self, name: str) -> PooledRaster:
         """Open a raster, see `Tree.raster`."""
         return ZippedRaster(self.path, name)
+
+
+def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Bound what would have to be unpacked; images are packed already and hardly become smaller in a zip archive."""
+    if sum(entry.file_size for entry in entries) > MOST_BYTES:
+        raise InputError(f"{path}: unpacks to more than {MOST_BYTES >> 30} GiB, as no product does; check the download")
+    for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"{path}: its file {entry.filename!r} is not packed as products are; pack it again (zip)")
+        if entry.file_size > LARGE and entry.file_size > MOST_TIMES * entry.compress_size:
+            raise InputError(
+                f"{path}: refused, its file {entry.filename!r} grows {entry.file_size // max(entry.compress_size, 1)}"
+                " times when unpacked, as no image does; download it again"
+            )
 
 
 class _Part(Tree):

@@ -17,6 +17,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from sunbreak.errors import RasterError
+from sunbreak.rasters.addresses import bare, check_redirects
 from sunbreak.rasters.pooled import PooledRaster, first_line
 from sunbreak.rasters.raster import check_header, georeferencing_optional
 
@@ -74,15 +75,18 @@ class RemoteRaster(PooledRaster):
     secretive = True
     slow = True
 
-    def __init__(self, address: str | Address) -> None:
+    def __init__(self, address: str | Address, by: str | Path | None = None) -> None:
         """Open the file and note its header.
 
         Args:
             address: Where it is; a function where it has to be signed.
+            by: The address, or the file, that names it; None where the user has typed it.
 
         Raises:
             RasterError: It is elsewhere, cannot be fetched, or is no GeoTIFF or JPEG 2000.
+            InputError: It is redirected to where `by` may not lead.
         """
+        self._by = by
         self._address: Address = Plain(address) if isinstance(address, str) else address
         href = self._address()
         parts = urlsplit(href)
@@ -90,11 +94,12 @@ class RemoteRaster(PooledRaster):
             raise RasterError(f"{bare(href)}: only files, http, https and s3 are read; download it")
         # the rest of the address may hold a secret
         self.path = Path(PurePosixPath(unquote(parts.path)).name)
+        check_redirects(href, href if by is None else by)
         self._opened_at = href
         self._note_header()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"address": self._address}
+        return {"address": self._address, "by": self._by}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -175,22 +180,3 @@ class _Redacted(logging.Filter):
 
 for _name in ("rasterio._err", "rasterio._env", "rasterio._io", "rasterio._base"):
     logging.getLogger(_name).addFilter(_Redacted())
-
-
-def bare(href: str) -> str:
-    """An address without what may be a secret in it.
-
-    Args:
-        href: An address, or a path.
-
-    Returns:
-        Scheme, host and path; without user, query and fragment.
-
-    Example:
-        >>> bare("https://me:word@example.org/item.json?sig=abc")
-        'https://example.org/item.json'
-    """
-    parts = urlsplit(href)
-    if not parts.scheme or not parts.netloc:
-        return href
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -12,6 +14,11 @@ from rasterio.errors import RasterioError
 from sunbreak.errors import RasterError
 from sunbreak.rasters.pooled import PooledRaster, first_line
 from sunbreak.rasters.raster import GDAL_OPTIONS, check_header, check_path, driver_of, georeferencing_optional
+
+UNREADABLE: Final = (
+    OSError, KeyError, ValueError, RuntimeError, EOFError, OverflowError, struct.error, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
+"""How reading a damaged zip archive fails; an encrypted one is a RuntimeError, an unknown packing one of its kind."""
 
 
 class ZippedRaster(PooledRaster):
@@ -49,7 +56,7 @@ class ZippedRaster(PooledRaster):
                 driver = driver_of(file.read(8))
             with georeferencing_optional(), rasterio.Env(**GDAL_OPTIONS):
                 dataset = rasterio.open(f"/vsizip/{{{self.archive}}}/{self.member}", driver=driver, sharing=False)
-        except (OSError, KeyError, zipfile.BadZipFile, RasterioError, rasterio._err.CPLE_BaseError) as error:
+        except (*UNREADABLE, RasterioError, rasterio._err.CPLE_BaseError) as error:
             raise RasterError(
                 f"{self.path}: not a readable GeoTIFF or JPEG 2000 ({first_line(error)}); download the archive again"
             ) from error

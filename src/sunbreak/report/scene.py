@@ -12,6 +12,7 @@ import numpy as np
 
 from sunbreak import preview
 from sunbreak.bands import OPTICAL_BANDS, UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
+from sunbreak.inputs.items import links
 from sunbreak.legend import LAND_COVER_LEGEND, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry, Quality, Source
 from sunbreak.radiometry.backscatter import decode_backscatter
 from sunbreak.radiometry.dn import decode
@@ -196,25 +197,26 @@ def _timing(told: Mapping[str, Any]) -> str:
     seconds = told.get("sunbreak:seconds")
     if not isinstance(seconds, Mapping):
         return "<p class='note'>Not recorded for this product.</p>"
-    rows = {name: f"{value:.1f} s" for name, value in seconds.items()}
+    rows = {name: f"{value:.1f} s" for name, value in seconds.items() if isinstance(value, int | float)}
     return facts(rows) + "<p class='note'>Without the time that laying out the files took.</p>"
 
 
 def _provenance(product: Product) -> str:
     rows = {key.removeprefix("sunbreak:").replace("_", " "): value for key, value in product.properties.items()
             if not key.startswith("proj:") and key != "sunbreak:seconds"}  # fmt: skip
-    links = [one for one in product.item.get("links", []) if isinstance(one, dict) and one.get("rel") == "derived_from"]
-    rows |= {f"from {one.get('title')}": one.get("href") for one in links}
+    rows |= {f"from {one.get('title')}": one["href"] for one in links(product.item, "derived_from")}
     rows["grid"] = f"{product.grid.shape[0]} x {product.grid.shape[1]} pixels, " + (
         "not georeferenced" if product.grid.crs is None else str(product.grid.crs.name)
     )
-    sums = {name: asset.get("file:checksum") for name, asset in product.item.get("assets", {}).items()}
+    assets = product.item.get("assets")
+    listed = assets.items() if isinstance(assets, Mapping) else ()
+    sums = {name: asset.get("file:checksum") for name, asset in listed if isinstance(asset, Mapping)}
     return facts(rows) + "<h3>Checksums (multihash, SHA2-256)</h3>" + facts(sums)
 
 
 def _card(folder: Path) -> str:
     try:
         card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ""
     return facts({name.replace("_", " "): value for name, value in card.items()}) if isinstance(card, dict) else ""

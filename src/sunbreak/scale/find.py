@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 
 import pystac
 from pystac.errors import STACError
+from pystac.stac_io import DefaultStacIO
 from shapely import union_all
 from shapely.errors import ShapelyError
 from shapely.geometry import box, shape
@@ -20,15 +23,19 @@ from shapely.geometry.base import BaseGeometry
 from sunbreak.bands import RADAR_BANDS
 from sunbreak.data.archive.search import is_api, search_api
 from sunbreak.errors import InputError, OptionError
-from sunbreak.inputs.assets import optical_assets, radar_assets
+from sunbreak.inputs.assets import locate, optical_assets, radar_assets
+from sunbreak.inputs.items import MAX_BYTES, is_address, links
+from sunbreak.radiometry.product_metadata import read_bounded
+from sunbreak.rasters.addresses import bare, fetch
 from sunbreak.rasters.crop import Bounds
-from sunbreak.rasters.remote import bare
 from sunbreak.scale.pair import Image
 
 COLLECTIONS: Final = ("sentinel-2-l2a",)
 """Of optical items, as most catalogues call them."""
 RADAR_COLLECTIONS: Final = ("sentinel-1-rtc",)
 """Of radar items, terrain-corrected."""
+MOST: Final = 100_000
+"""Items of one plan; a catalogue that never ends would be read for ever."""
 NO_TILE: Final = "no-tile"
 """Tile of items that tell none."""
 _TILE: Final = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?:_|$)")
@@ -63,7 +70,7 @@ def find(
         InputError: The catalogue cannot be read.
     """
     items = _search(catalogue, collections, bounds, days)
-    optical = [image for item in items if optical_assets(item) and (image := _image(item)) is not None]
+    optical = [image for item in items if optical_assets(item) and (image := _image(item, catalogue)) is not None]
     optical = [image for image in optical if image.cloud is None or image.cloud <= max_cloud]
     if not optical:
         raise OptionError(
@@ -74,7 +81,7 @@ def find(
     west, south, east, north = union_all([image.outline for image in optical]).bounds
     around = _search(catalogue, radar_collections, (west, south, east, north), (days[0] - apart, days[1] + apart))
     usable = (item for item in around if set(RADAR_BANDS) <= radar_assets(item).keys())
-    return optical, [image for item in usable if (image := _image(item)) is not None]
+    return optical, [image for item in usable if (image := _image(item, catalogue)) is not None]
 
 
 def _search(
@@ -82,7 +89,10 @@ def _search(
 ) -> list[dict[str, Any]]:
     if is_api(catalogue) and not bare(catalogue).lower().endswith(".json"):
         period = f"{days[0]}T00:00:00Z/{days[1]}T23:59:59Z"
-        return [item for item in search_api(catalogue, collections, bounds, period) if "assets" in item]
+        found = search_api(catalogue, collections, bounds, period, most=MOST + 1)
+        if len(found) > MOST:
+            raise OptionError(f"{bare(catalogue)}: finds more than {MOST} items; plan a smaller area, or fewer days")
+        return [item for item in found if "assets" in item]
     return list(_walk(catalogue, collections, box(*bounds), days))
 
 
@@ -90,26 +100,55 @@ def _walk(
     catalogue: str, collections: Sequence[str], area: BaseGeometry, days: tuple[date, date]
 ) -> Iterator[dict[str, Any]]:
     try:
-        for item in pystac.Catalog.from_file(catalogue).get_items(recursive=True):
+        for item in pystac.Catalog.from_file(catalogue, _CarefulIO(catalogue)).get_items(recursive=True):
             content = item.to_dict(transform_hrefs=False)
             outline, moment = _outline(content), _moment(content)
             if item.collection_id not in collections or outline is None or moment is None:
                 continue
             if outline.intersects(area) and days[0] <= moment.date() <= days[1]:
                 yield content
-    except (STACError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (STACError, OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        if isinstance(error.__cause__, InputError):  # pystac makes errors of its own of all others
+            raise error.__cause__ from None
         told = str(error).strip().splitlines()
         raise InputError(
             f"{bare(catalogue)}: cannot be read as a STAC catalogue ({told[0] if told else type(error).__name__})"
         ) from error
 
 
-def _image(item: Mapping[str, Any]) -> Image | None:
+class _CarefulIO(DefaultStacIO):
+    """Follows the links of a catalogue as far as they may lead."""
+
+    def __init__(self, catalogue: str) -> None:
+        super().__init__()
+        self._read = 0
+        self._by = catalogue if is_address(catalogue) else Path(catalogue).absolute()
+
+    def read_text_from_href(self, href: str, *_: Any, **__: Any) -> str:
+        self._read += 1
+        if self._read > MOST:
+            raise InputError(f"{bare(str(self._by))}: holds more than {MOST} items; plan with a part of it")
+        place = locate(href, self._by.parent if isinstance(self._by, Path) else self._by)
+        try:
+            if is_address(place):
+                content = fetch(place, self._by, most=MAX_BYTES + 1, headers={"Accept": "application/json"})
+            else:
+                content = read_bounded(place, limit=MAX_BYTES)
+        except HTTPException as error:
+            raise InputError(f"{bare(place)}: cannot be fetched ({type(error).__name__})") from error
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{bare(place)}: is longer than {MAX_BYTES >> 20} MiB, which no catalogue is")
+        return content.decode("utf-8")
+
+
+def _image(item: Mapping[str, Any], catalogue: str) -> Image | None:
     """What pairing has to know; None for items without address, time or place, which nobody could restore."""
-    own = next((str(link["href"]) for link in item.get("links", ()) if link.get("rel") == "self"), None)
+    own = next((link["href"] for link in links(item, "self")), None)
     moment, outline = _moment(item), _outline(item)
     if own is None or moment is None or outline is None:
         return None
+    if is_address(catalogue):
+        locate(own, catalogue)  # the plan names it, as if the user had
     properties, cloud = item["properties"], item["properties"].get("eo:cloud_cover")
     return Image(
         str(item["id"]), bare(own), moment, outline, _tile(item),

@@ -74,7 +74,7 @@ def work(job: Job) -> Outcome:
     """
     if is_whole(job.out):
         return Outcome(job)
-    read = dataclasses.replace(job.options.read, sign=job.row.sign or job.options.read.sign)
+    read = dataclasses.replace(job.options.read, sign=job.options.read.sign or job.row.sign or None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SunbreakWarning)
         try:

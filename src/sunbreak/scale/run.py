@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tqdm import tqdm
 
@@ -14,8 +14,11 @@ from sunbreak.models import locate
 from sunbreak.rasters.staging import is_whole
 from sunbreak.scale.jobs import Job, Options, Outcome
 from sunbreak.scale.publish import write_collection
-from sunbreak.scale.table import read_plan
+from sunbreak.scale.table import Row, read_plan
 from sunbreak.scale.workers import in_processes, in_turn, on_cluster
+
+SIGNERS: Final = ("planetary_computer:sign", "planetary_computer:sign_inplace")
+"""Functions that a plan may have called without the user naming them."""
 
 
 class Report(NamedTuple):
@@ -67,7 +70,10 @@ def run(
     dest = Path(dest).absolute()
     options = options or Options()
     locate(options.restore.model)  # a name that nobody knows would fail every scene
-    jobs = [Job(row, dest / row.folder, options) for row in read_plan(plan)]
+    rows = read_plan(plan)
+    if options.read.sign is None:
+        _check_signers(plan, rows)
+    jobs = [Job(row, dest / row.folder, options) for row in rows]
     missing = [job for job in jobs if not is_whole(job.out)]
     try:
         dest.mkdir(parents=True, exist_ok=True)
@@ -78,6 +84,16 @@ def run(
     for job in missing:  # a worker that was killed has left its scratch beside the product that another one made
         is_whole(job.out)
     return Report(tuple(made), len(jobs) - len(missing), tuple(failed), write_collection(dest))
+
+
+def _check_signers(plan: str | Path, rows: Sequence[Row]) -> None:
+    """A plan names functions that are then imported and called: one from elsewhere could name any."""
+    strange = next((row.sign for row in rows if row.sign and row.sign not in SIGNERS), None)
+    if strange is not None:
+        raise OptionError(
+            f"{plan}: has the addresses signed by {strange}, code of this machine; if you trust the plan, pass"
+            f" --sign {strange}"
+        )
 
 
 def _twice(jobs: Sequence[Job], workers: int, scheduler: str | None, bar: tqdm) -> tuple[list[Outcome], list[Outcome]]:

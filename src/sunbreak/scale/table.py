@@ -17,6 +17,8 @@ PARQUET: Final = (".parquet", ".pq")
 """Endings of a plan that is Parquet; every other one is CSV."""
 REQUIRED: Final = ("tile", "id", "optical")
 """Cells without which a row is no job."""
+LONGEST: Final = 200
+"""Bytes of the name of a folder; file systems take 255."""
 _UNFIT: Final = re.compile(r"[^\w.-]+")
 
 
@@ -131,6 +133,11 @@ def _row(path: Path, number: int, cells: dict[str, Any]) -> Row:
     missing = [name for name in REQUIRED if not known[name]]
     if missing:
         raise OptionError(f"{path}: row {number} has no {missing[0]}; fill it in, or delete the row")
+    long = next((name for name in ("tile", "id") if len(known[name].encode(errors="replace")) > LONGEST), None)
+    if long is not None:
+        raise OptionError(
+            f"{path}: row {number}: its {long} is longer than {LONGEST} bytes, too long for a folder's name"
+        )
     return Row(**known)
 
 

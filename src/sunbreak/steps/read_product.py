@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sunbreak.errors import InputError, RasterError, SunbreakWarning
 from sunbreak.grd.raster import GrdRaster
-from sunbreak.inputs.items import is_address
+from sunbreak.inputs.items import is_address, links
 from sunbreak.inputs.opened import open_optical, open_radar
 from sunbreak.inputs.product_files import is_product, open_reflectance
 from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
@@ -136,8 +136,7 @@ def read_item(path: Path) -> dict[str, Any]:
 
 def _input(folder: Path, item: dict[str, Any], title: str) -> Path | None:
     """The file that a product was made from, by the title of its link."""
-    links = [link for link in item.get("links", ()) if isinstance(link, dict) and link.get("rel") == "derived_from"]
-    found = next((str(link.get("href")) for link in links if link.get("title") == title), None)
+    found = next((link["href"] for link in links(item, "derived_from") if link.get("title") == title), None)
     # what lies behind an address is left there: a product from elsewhere may name any
     return None if found is None or is_address(found) else folder / found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,19 @@ from typing import Any, Final, Literal, get_args
 from sunbreak.bands import LEVELS, OPTICAL_BANDS
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_LEGEND
+from sunbreak.weights.trust import verified
 
 Kind = Literal["restoration", "mask", "classifier"]
 """What a network is for."""
 WeightsFile = Literal["onnx", "safetensors"]
 """The two files that hold the same weights: the first with its graph, the second for PyTorch."""
+
+MAX_PATCH: Final = 4096
+"""Longest side of a patch in pixels: memory grows with it, and no network gains from a longer one."""
+MOST: Final = 1e30
+"""Numbers from which nothing is meant by them."""
+MAX_BYTES: Final = 16 << 20
+"""Longest card; real ones take some kB."""
 
 
 @dataclass(frozen=True)
@@ -101,23 +108,9 @@ class Card:
             Its SHA-256 in hexadecimal digits.
 
         Raises:
-            OptionError: It is missing, or is not what the card was written for.
+            OptionError: It is missing, is not what the card was written for, or the card has no checksum of it.
         """
-        path = self.onnx if file == "onnx" else self.safetensors
-        try:
-            with path.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
-        except OSError as error:
-            raise OptionError(
-                f"{path}: cannot be read ({error.strerror}); the card {self.path.name} needs it"
-            ) from error
-        expected = self.sha256.get(file)
-        if expected is not None and found != expected.lower():
-            raise OptionError(
-                f"{path}: is not what its card was written for (sha256 {found[:12]}..., the card says "
-                f"{expected[:12]}...); copy the files again, together"
-            )
-        return found
+        return verified(self.onnx if file == "onnx" else self.safetensors, self.sha256)
 
 
 FIELDS: Final = {
@@ -152,6 +145,11 @@ def read_card(path: Path) -> Card:
         raise OptionError(f"{path}: `sigma_scale` is {scale!r}; expected a positive number for each of the bands")
     if content.get("kind", "restoration") not in get_args(Kind):
         raise OptionError(f"{path}: `kind` is {content['kind']!r}; expected one of {', '.join(get_args(Kind))}")
+    patch, overlap = content.get("patch", Card.patch), content.get("overlap", Card.overlap)
+    if not 1 <= patch <= MAX_PATCH or not 0 <= overlap < patch:
+        raise OptionError(
+            f"{path}: `patch` is {patch} and `overlap` {overlap}; expected 1 to {MAX_PATCH} pixels, and fewer than that"
+        )
     built = content.get("architecture")
     try:
         return Card(
@@ -169,7 +167,7 @@ def read_card(path: Path) -> Card:
             else Architecture(str(built["network"]), dict(built.get("config") or {})),
             **{"name": path.stem} | {name: content[name] for name in FIELDS if content.get(name) is not None},
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise OptionError(f"{path}: not a readable model card ({type(error).__name__}: {error})") from error
 
 
@@ -186,8 +184,12 @@ def parsed(path: Path) -> dict[str, Any]:
         OptionError: It is missing, or holds no JSON object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"it is longer than {MAX_BYTES >> 20} MiB")
+        content = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"{path}: not a readable model card ({error})") from error
     if not isinstance(content, dict):
         raise OptionError(f"{path}: not a readable model card (it holds no object)")
@@ -240,4 +242,4 @@ def known_names(path: Path, content: Mapping[str, Any], key: str, known: Any) ->
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < float("inf")
+    return isinstance(value, int | float) and 0 < value < MOST

@@ -65,12 +65,12 @@ class RadarItem(NamedTuple):
     """West, south, east, north in degrees."""
 
 
-def understand_item(item: dict[str, Any], folder: Path, spec: Spec) -> OpticalItem | RadarItem:
+def understand_item(item: dict[str, Any], base: str | Path, spec: Spec) -> OpticalItem | RadarItem:
     """Find out what an item is.
 
     Args:
         item: The item.
-        folder: Folder of its file, which paths are relative to.
+        base: What relative addresses start from, see `inputs.assets.locate`.
         spec: The SPEC, whose `level` and `offset` stand where the item does not tell.
 
     Returns:
@@ -104,7 +104,7 @@ def understand_item(item: dict[str, Any], folder: Path, spec: Spec) -> OpticalIt
         offset=offset,
         hrefs={band: asset["href"] for band, (_, asset) in bands.items()},
         classes=classes[1]["href"] if classes else None,
-        grid=_grid(finest[1], item["properties"], folder),
+        grid=_grid(finest[1], item["properties"], base),
         bbox=_bbox(item),
         licence=str(item["properties"].get("license") or ""),
     )
@@ -131,7 +131,7 @@ def _bbox(item: dict[str, Any]) -> Bounds | None:
     return float(box[0]), float(box[1]), float(box[half]), float(box[half + 1])
 
 
-def _grid(asset: dict[str, Any], properties: dict[str, Any], folder: Path) -> Grid:
+def _grid(asset: dict[str, Any], properties: dict[str, Any], base: str | Path) -> Grid:
     """The grid as the projection extension has it; the file is opened only where that says nothing."""
     code = asset.get("proj:code") or properties.get("proj:code")
     epsg = asset.get("proj:epsg") or properties.get("proj:epsg")
@@ -140,4 +140,4 @@ def _grid(asset: dict[str, Any], properties: dict[str, Any], folder: Path) -> Gr
     if (code or epsg) and isinstance(shape, list) and isinstance(transform, list) and len(transform) >= 6:
         crs = as_crs(CRS(str(code or f"EPSG:{epsg}")), "the item")
         return Grid(crs, Affine(*(float(value) for value in transform[:6])), (int(shape[0]), int(shape[1])))
-    return grid_of(open_asset(asset["href"], folder))
+    return grid_of(open_asset(asset["href"], base))

@@ -5,6 +5,7 @@ Source: STAC API 1.0, Item Search (POST /search with collections, bbox and datet
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -13,11 +14,15 @@ from typing import Any, Final
 from sunbreak.data.archive.dates import day_option
 from sunbreak.data.spec import Spec
 from sunbreak.errors import InputError, OptionError
+from sunbreak.rasters.addresses import SECONDS, bare, check_reach
 from sunbreak.rasters.crop import Bounds, check_bounds
-from sunbreak.rasters.remote import bare
 
 MOST_ITEMS: Final = 2000
 """Items after which a search is held to be wider than was meant: some five years of one place."""
+MAX_ANSWER: Final = 256 << 20
+"""Longest answer; a page of items takes about 10 MiB at most."""
+TRIES: Final = 5
+"""Requests that fail are repeated so often, as pystac-client does."""
 _API: Final = re.compile(r"^https?://", re.IGNORECASE)
 
 
@@ -107,7 +112,7 @@ def search_api(
 
     Raises:
         OptionError: pystac-client is not installed.
-        InputError: The API cannot be reached, or answers with an error.
+        InputError: The API cannot be reached, answers with an error, or leads to where it may not.
     """
     try:
         from pystac_client import Client
@@ -116,16 +121,48 @@ def search_api(
     except ImportError as error:
         raise OptionError(f"{address}: a search needs pystac-client: pip install 'sunbreak[stac]'") from error
     try:
-        found = Client.open(address).search(
+        found = Client.open(address, stac_io=_careful_io(address)).search(
             collections=list(collections), bbox=list(bounds), datetime=period, max_items=most
         )
         return list(found.items_as_dicts())
     except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
+        if isinstance(error.__context__, InputError):  # pystac-client makes errors of its own of all others
+            raise error.__context__ from None
         # what requests says repeats the address, with whatever key is in it
         told = [] if address != bare(address) else str(error).strip().splitlines()
         raise InputError(
             f"{bare(address)}: cannot be searched ({told[0] if told else type(error).__name__})"
         ) from error
+
+
+def _careful_io(address: str) -> Any:
+    """What asks the API: it follows links and redirects as far as they may lead, and bounds answers."""
+    from pystac_client.stac_api_io import StacApiIO
+    from requests.adapters import HTTPAdapter
+
+    class Careful(HTTPAdapter):
+        def send(self, request: Any, *_: Any, **how: Any) -> Any:
+            check_reach(request.url, address)
+            response = super().send(request, **{**how, "stream": True})
+            body = response.raw.read(MAX_ANSWER + 1, decode_content=True)
+            response.close()
+            if len(body) > MAX_ANSWER:
+                raise InputError(f"{bare(request.url)}: answers with more than {MAX_ANSWER >> 20} MiB; ask for less")
+            response.raw = io.BytesIO(body)
+            response.headers.pop("Content-Encoding", None)  # it is decoded now
+            return response
+
+    class OfTheWeb(StacApiIO):
+        def read_text(self, source: Any, *given: Any, **more: Any) -> str:
+            href = getattr(source, "href", None) or str(source)
+            if not is_api(href):
+                raise InputError(f"{bare(address)}: refused, it leads to {bare(href)}, which is no address of the web")
+            return str(super().read_text(source, *given, **more))
+
+    asks = OfTheWeb(timeout=SECONDS)
+    for scheme in ("http://", "https://"):
+        asks.session.mount(scheme, Careful(max_retries=TRIES))
+    return asks
 
 
 def _period(first: date, last: date, apart: int) -> str | None:

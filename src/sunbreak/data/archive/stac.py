@@ -47,8 +47,8 @@ class ItemReader:
     """Name of the samples."""
     region: str
     """Region of the samples."""
-    folder: Path
-    """Folder of the items' file."""
+    base: str | Path
+    """What relative addresses start from: the folder of the items' file, or the address of the API."""
     grid: Grid
     """Grid of the archive."""
     optical: OpticalItem
@@ -72,13 +72,13 @@ class ItemReader:
         encoding = {**ENCODING, "offset": item.offset}
         optical: FloatArray = np.full((len(item.hrefs), window.height, window.width), np.nan, np.float32)
         for index, href in enumerate(item.hrefs.values()):
-            pixels = open_asset(href, self.folder)
+            pixels = open_asset(href, self.base)
             stored, inside = nearest(pixels, way_to(pixels, self.grid), window, (1,))
             optical[index] = np.where(inside, decode(stored[0], encoding), np.float32(np.nan))
         has_data = np.asarray(np.isfinite(optical).any(axis=0))
         quality = np.where(has_data, Quality.CLEAR, Quality.NODATA).astype(np.uint8)
         if item.classes is not None:
-            pixels = open_asset(item.classes, self.folder)
+            pixels = open_asset(item.classes, self.base)
             codes, inside = nearest(pixels, way_to(pixels, self.grid), window, (1,))
             known = has_data & inside
             quality = classes_of(np.where(known, codes[0], 0), known, SCL, pixels.path)
@@ -96,7 +96,7 @@ class ItemReader:
 
     def _backscatter(self, window: Window) -> Iterator[Radar]:
         for item in self.radar:
-            files = [open_asset(href, self.folder) for href in item.hrefs]
+            files = [open_asset(href, self.base) for href in item.hrefs]
             try:
                 units = _units(files[0], self.grid, window)
             except GeometryError:  # its bounding box reaches the area, its pixels do not
@@ -133,18 +133,19 @@ def open_items(spec: Spec, detector: Detector | None) -> Archive:
     wrong = sorted(spec.given & {"bands", "quality_map"})
     if wrong:
         raise OptionError(f"{spec.path}: STAC items say themselves what they hold; leave out {', '.join(wrong)}")
+    base: str | Path
     if is_api(spec.path):
         # places are known by where they lie: the same address shows the whole Earth
-        items, folder, region = search(spec), Path(), f"{urlsplit(spec.path).hostname}:{spec['bbox']}"
+        items, base, region = search(spec), spec.path, f"{urlsplit(spec.path).hostname}:{spec['bbox']}"
     else:
         path = Path(spec.path).resolve()
-        items, folder, region = read_items(path), path.parent, place_of(path).region
+        items, base, region = read_items(path), path.parent, place_of(path).region
     optical: list[OpticalItem] = []
     radar: list[RadarItem] = []
     skipped: list[Skipped] = []
     for item in items:
         try:
-            found = understand_item(item, folder, spec)
+            found = understand_item(item, base, spec)
         except InputError as error:
             name = str(item.get("id"))
             skipped.append(Skipped(name, str(error).removeprefix(f"{name}: ")))
@@ -167,7 +168,7 @@ def open_items(spec: Spec, detector: Detector | None) -> Archive:
     images = []
     for one in optical:
         if _touches(one.bbox, area) and PixelMap(grid, one.grid).overlaps():
-            images.append(_image(one, radar, grid, spec, (region, folder, detector)))
+            images.append(_image(one, radar, grid, spec, (region, base, detector)))
         else:
             skipped.append(Skipped(one.name, "does not show the area"))
     return assemble(spec, region, images, skipped)
@@ -178,9 +179,9 @@ def _image(
     radar: Sequence[RadarItem],
     grid: Grid,
     spec: Spec,
-    place: tuple[str, Path, Detector | None],
+    place: tuple[str, str | Path, Detector | None],
 ) -> DatedImage:
-    region, folder, detector = place
+    region, base, detector = place
     candidates = tuple(radar[at] for at in near(item.day, [one.day for one in radar], spec["radar_days"])[:FALLBACKS])
     name = f"{region}-{item.day}"
     return DatedImage(
@@ -191,7 +192,7 @@ def _image(
         level=item.level,
         bands=tuple(item.hrefs),
         shape=grid.shape,
-        read=ItemReader(name, region, folder, grid, item, candidates),
+        read=ItemReader(name, region, base, grid, item, candidates),
         has_mask=item.classes is not None,
         radar_apart=(candidates[0].day - item.day).days if candidates else None,
         detector=detector,

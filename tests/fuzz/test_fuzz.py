@@ -1,0 +1,45 @@
+"""Spoilt inputs of every reader and of the command line: an error of ours or success; never another error, a crash, a
+hang, or memory without end. A few here, many in `make check-long`."""
+
+import pytest
+
+from fuzz_targets import TARGETS
+from fuzzing import fuzzed
+
+CASES, LONG_CASES = 90, 1000
+GROUP, OUTCOME = "Bad input", "errors of ours only; no crash, hang or traceback"
+shows = pytest.mark.outcome
+WORDS = {
+    "tiff": "GeoTIFF, bytes spoilt (five packings)", "jpeg2000": "JPEG 2000, bytes spoilt",
+    "tags": "tags, band names, scales and name of a GeoTIFF", "safe": "XML of a Sentinel-2 product",
+    "archive": "zip archive of a product, bytes spoilt", "annotation": "XML of a GRD product",
+    "item": "STAC items of Sentinel-2 (three catalogues)", "radar_item": "STAC items of Sentinel-1",
+    "items": "ItemCollection of an archive", "metadata": "properties and assets of items, of any type",
+    "manifest": "manifest of a collection", "benchmark": "table of SEN12MS-CR", "configuration": "settings of a run",
+    "onnx": "model files (OpenVINO, ONNX Runtime)", "safetensors": "weights as safetensors", "card": "model cards",
+    "sidecar": "sidecars of classifiers", "plan": "plans, CSV and Parquet", "quality": "quality files, maps of codes",
+    "area": "GeoJSON of --aoi", "product": "item of a finished product", "spec": "data SPECs",
+    "command": "arguments of the command line",
+}  # fmt: skip
+"""What is spoilt, by target."""
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """All targets, one after the other."""
+    return fuzzed(tmp_path_factory.mktemp("fuzz"), CASES, 0, list(TARGETS), timeout=300)
+
+
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_a_few_spoilt_inputs(few, name):
+    assert few[name]["failure"] == ""
+    assert few[name]["cases"] >= CASES
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [pytest.param(name, marks=shows(GROUP, WORDS[name], OUTCOME)) for name in TARGETS])
+def test_many_spoilt_inputs(tmp_path, name, record_property):
+    found = fuzzed(tmp_path, LONG_CASES, 1, [name], timeout=1800)[name]
+    assert found["failure"] == ""
+    assert found["cases"] >= LONG_CASES
+    record_property("measured", f"{found['cases']:,} inputs")

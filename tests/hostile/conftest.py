@@ -1,0 +1,44 @@
+"""What every hostile file has to meet at the command line: one clear line, exit code 2, soon, in little memory."""
+
+import resource
+import time
+
+import pytest
+
+from sunbreak.cli import main
+
+SECONDS = 20
+MEMORY = 600 << 10
+"""Growth of the largest memory of the process, in KiB; the libraries that are loaded meanwhile are part of it."""
+
+
+@pytest.fixture
+def refused(tmp_path, capfd):
+    """A function that runs the command line, expects the refusal, and returns its line."""
+
+    def check(*arguments, words, code=2):
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+        capfd.readouterr()
+        assert main([str(one) for one in arguments]) == code
+        assert time.monotonic() - start < SECONDS
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MEMORY
+        told = capfd.readouterr().err.splitlines()
+        assert len(told) == 1, told
+        assert told[0].startswith("sunbreak: ")
+        for word in words:
+            assert word in told[0]
+        return told[0]
+
+    return check
+
+
+@pytest.fixture
+def restore_refused(refused, tmp_path):
+    """The same for `sunbreak restore`, which leaves no output folder."""
+
+    def check(optical, *more, words, code=2):
+        told = refused("restore", optical, "-o", tmp_path / "product", *more, words=words, code=code)
+        assert not (tmp_path / "product").exists()
+        return told
+
+    return check
