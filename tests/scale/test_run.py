@@ -15,6 +15,7 @@ import pytest
 
 from catalogues import BBOX, DATES, write_archive, write_catalogue
 from servers import LOOPBACK, files_over_http, free_port
+from stac_schemas import validate_file
 from sunbreak.cli import main
 from sunbreak.scale.table import read_plan
 
@@ -40,9 +41,11 @@ def check_complete(plan, dest):
     """Every row has its product, the collection lists exactly those, and nothing else is there."""
     wanted = [dest / row.folder / "item.json" for row in read_plan(plan)]
     assert list(items(dest)) == sorted(wanted)
+    validate_file(dest / "collection.json")
     found = list(pystac.Collection.from_file(str(dest / "collection.json")).get_items())
     assert sorted(item.get_self_href() for item in found) == sorted(map(str, wanted))
     for item in found:
+        validate_file(item.get_self_href())
         folder = Path(item.get_self_href()).parent
         listed = {Path(asset.href).name for asset in item.assets.values()} | {"item.json"}
         assert {path.name for path in folder.iterdir()} == listed
