@@ -9,6 +9,7 @@ import pytest
 from products import make_product
 from stac_schemas import SCHEMAS, validate
 from sunbreak import stac
+from sunbreak.scale.dest import Folder
 from sunbreak.scale.publish import write_collection
 
 
@@ -17,7 +18,7 @@ def published(tmp_path_factory):
     """Item and collection of a product."""
     folder = tmp_path_factory.mktemp("dest")
     _, out = make_product(folder / "33UUT")
-    write_collection(folder)
+    write_collection(Folder(folder))
     return json.loads((out / "item.json").read_text()), json.loads((folder / "collection.json").read_text())
 
 

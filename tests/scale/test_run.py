@@ -219,7 +219,8 @@ def test_a_scheduler_that_is_not_there_is_told(plan, tmp_path, capsys, monkeypat
         (["--workers", "0"], "--workers 0"),
         (["--model", "no-such-model"], "no-such-model"),
         (["--workers", "2", "--scheduler", "tcp://x:1"], "give one of them"),
-        (["--out", "s3://bucket/x"], "go to a folder"),
+        (["--out", "ftp://bucket/x"], "go to a folder"),
+        (["--out", "s3://"], "s3://BUCKET/PREFIX"),
     ],
 )
 def test_mistakes_are_told_before_anything_begins(plan, tmp_path, capsys, more, words):

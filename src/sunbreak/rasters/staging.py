@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -177,6 +178,29 @@ def is_whole(folder: Path, marker: str = "item.json") -> bool:
     if not any(folder.glob(f"{STAGING}-*")):
         (folder / PUBLISHING).unlink(missing_ok=True)
     return True
+
+
+@contextlib.contextmanager
+def scratch_folder(inside: Path) -> Iterator[Path]:
+    """A folder for files that nobody keeps; what killed processes of this machine have left of theirs is removed.
+
+    Args:
+        inside: Where it is made; made if it does not exist.
+
+    Yields:
+        The folder; gone afterwards.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    with failing_as(inside):
+        inside.mkdir(parents=True, exist_ok=True)
+        _clear_dead_staging(inside)
+        folder = Path(tempfile.mkdtemp(prefix=f"{STAGING}-{_this_process()}-", dir=inside))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_folders(folder: Path) -> list[Path]:

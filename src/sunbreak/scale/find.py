@@ -5,9 +5,11 @@ Source: STAC extensions grid, mgrs, eo and sat for the tile, cloud cover and orb
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pystac
@@ -21,7 +23,7 @@ from sunbreak.bands import RADAR_BANDS
 from sunbreak.data.archive.search import is_api, search_api
 from sunbreak.errors import InputError, OptionError
 from sunbreak.inputs.assets import optical_assets, radar_assets
-from sunbreak.rasters.crop import Bounds
+from sunbreak.rasters.crop import Bounds, bounds_of_geojson
 from sunbreak.rasters.remote import bare
 from sunbreak.scale.pair import Image
 
@@ -36,7 +38,7 @@ _TILE: Final = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?:_|$)")
 
 def find(
     catalogue: str,
-    bounds: Bounds,
+    area: BaseGeometry,
     days: tuple[date, date],
     *,
     max_cloud: float = 100.0,
@@ -48,7 +50,7 @@ def find(
 
     Args:
         catalogue: Address of a STAC API, or address or path of a static catalogue that ends in `.json`.
-        bounds: West, south, east, north in degrees.
+        area: The area in degrees; what only touches its bounds is left out.
         days: First and last day, both included.
         max_cloud: Most cloud in percent; items that do not tell theirs are kept.
         collections: Collections of optical items.
@@ -62,19 +64,49 @@ def find(
         OptionError: Nothing is found, or pystac-client is not installed.
         InputError: The catalogue cannot be read.
     """
-    items = _search(catalogue, collections, bounds, days)
+    west, south, east, north = area.bounds
+    items = _search(catalogue, collections, (west, south, east, north), days)
     optical = [image for item in items if optical_assets(item) and (image := _image(item)) is not None]
+    optical = [image for image in optical if image.outline.intersects(area)]
     optical = [image for image in optical if image.cloud is None or image.cloud <= max_cloud]
     if not optical:
         raise OptionError(
-            f"{bare(catalogue)}: finds nothing of {', '.join(collections)} there; check --bbox, --dates, --max-cloud"
-            " and --collection"
+            f"{bare(catalogue)}: finds nothing of {', '.join(collections)} there; check --bbox or --aoi, --dates,"
+            " --max-cloud and --collection"
         )
     apart = timedelta(days=radar_days)
     west, south, east, north = union_all([image.outline for image in optical]).bounds
     around = _search(catalogue, radar_collections, (west, south, east, north), (days[0] - apart, days[1] + apart))
     usable = (item for item in around if set(RADAR_BANDS) <= radar_assets(item).keys())
     return optical, [image for item in usable if (image := _image(item)) is not None]
+
+
+def area_of_geojson(path: str | Path) -> BaseGeometry:
+    """The area that a GeoJSON file describes.
+
+    Args:
+        path: The file; longitude and latitude.
+
+    Returns:
+        All its geometries as one.
+
+    Raises:
+        OptionError: It is no GeoJSON, or not in longitude and latitude.
+    """
+    bounds_of_geojson(path)
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        return union_all([shape(geometry).buffer(0) for geometry in _geometries(content)])
+    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise OptionError(f"{path}: not readable as GeoJSON ({error}); export it again") from error
+
+
+def _geometries(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if content.get("type") == "FeatureCollection":
+        for feature in content["features"]:
+            yield from _geometries(feature)
+    else:
+        yield content["geometry"] if content.get("type") == "Feature" else content
 
 
 def _search(

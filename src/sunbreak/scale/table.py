@@ -33,7 +33,7 @@ class Row:
     cloud_percent: str
     """Cloud cover as the catalogue has it."""
     optical: str
-    """Address or path of the Sentinel-2 item, without anything secret."""
+    """Address or path of the Sentinel-2 item, without anything secret; a path may start from the folder of the plan."""
     radar: str = ""
     """Address or path of the Sentinel-1 item; without one the scene is restored from the optical item alone."""
     radar_datetime: str = ""
@@ -131,6 +131,9 @@ def _row(path: Path, number: int, cells: dict[str, Any]) -> Row:
     missing = [name for name in REQUIRED if not known[name]]
     if missing:
         raise OptionError(f"{path}: row {number} has no {missing[0]}; fill it in, or delete the row")
+    for name in ("optical", "radar"):
+        if known[name] and "://" not in known[name]:
+            known[name] = str(path.absolute().parent / known[name])  # an absolute path stays what it is
     return Row(**known)
 
 
