@@ -20,6 +20,9 @@ from sunbreak.errors import OutputError, ProductExistsError
 from sunbreak.rasters.remote import RemoteRaster
 from sunbreak.scale.store import open_store
 from sunbreak.scale.table import read_plan
+from sunbreak.steps.preview import preview
+from sunbreak.steps.read_product import read_product
+from sunbreak.view.catalog import find
 
 RUN = ["--model", "scene-prior"]
 BUCKET = "archive"
@@ -118,6 +121,19 @@ def test_it_is_the_product_of_a_folder_where_gdal_reads_it_with_whole_paths_of_i
         assert list(RemoteRaster(f"{bucket[2]}/{href}").shape) == item["properties"]["proj:shape"]
         links = {link["title"]: link["href"] for link in item["links"] if link["rel"] == "derived_from"}
         assert links == {"optical": rows[key].optical, "radar": rows[key].radar}
+
+
+def test_a_copy_of_a_store_is_looked_at_like_a_folder(plan, bucket, tmp_path):
+    assert main(["run", str(plan), "-o", bucket[2], *RUN]) == 0
+    for key, content in objects(bucket).items():
+        (tmp_path / "copy" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "copy" / key).write_bytes(content)
+    catalog = find([tmp_path / "copy" / "collection.json"])
+    assert len(catalog.entries) == 3
+    folder = next(iter(catalog.entries.values())).folder
+    product = read_product(folder)
+    assert product.quality.shape == product.reflectance.file.shape
+    assert preview(folder, tmp_path / "picture.png").stat().st_size > 1000
 
 
 def command(plan, dest, *more):

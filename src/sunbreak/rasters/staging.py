@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -23,6 +24,8 @@ STAGING: Final = ".partial"
 """Beginning of the name of the folder, inside the output folder, that holds everything unfinished of one run."""
 PUBLISHING: Final = ".publishing"
 """Stands in the output folder while files are renamed: what it finds there then is this package's own."""
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""How an address begins, with its second slash or, as paths drop it, without."""
 MARKERS: Final = {"item.json": "a finished product", "optical.tif": "a simulated scene"}
 """Files that say that a folder is whole, and what it then holds."""
 
@@ -53,6 +56,10 @@ class StagedFolder:
         self._made: list[Path] = []
 
     def __enter__(self) -> StagedFolder:
+        if ADDRESS.match(str(self.out)):
+            raise OptionError(
+                f"{self.out}: is an address; -o/--out needs a folder here, `sunbreak run` writes to object stores"
+            )
         if self.out.exists() and not self.out.is_dir():
             raise OptionError(f"{self.out}: is a file; -o/--out needs a folder")
         for marker, what in MARKERS.items():

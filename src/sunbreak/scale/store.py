@@ -20,6 +20,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from sunbreak.errors import OptionError, OutputError, ProductExistsError
+from sunbreak.inputs.product_files import PART
 from sunbreak.rasters.endpoint import endpoint_url
 from sunbreak.rasters.remote import without_secrets
 from sunbreak.rasters.staging import scratch_folder
@@ -28,8 +29,6 @@ from sunbreak.stac import MEDIA
 
 SCHEMES: Final = ("s3", "gs", "az")
 """Object stores that are written to: S3 and what speaks like it, Google's, Azure's."""
-PART: Final = "files-"
-"""Beginning of the name of the folder of one attempt."""
 PROBE: Final = ".sunbreak"
 """Written and removed again before a run, to see that writing is allowed."""
 AT_ONCE: Final = 16
