@@ -8,6 +8,8 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import odc.stac
+import pystac
 import pytest
 import rasterio
 
@@ -80,6 +82,12 @@ def test_a_month_of_two_tiles(tmp_path, capsys):
     assert "0 scenes restored, 12 were finished, 0 failed" in told
     collection = validate_file(tmp_path / "restored" / "collection.json")
     assert sum(link["rel"] == "item" for link in collection["links"]) == 12
+    items = pystac.Collection.from_file(str(tmp_path / "restored" / "collection.json")).get_items()
+    cube = odc.stac.load(items, bands=["B04", "quality"])
+    assert dict(cube.sizes) == {"time": 6, "y": 96, "x": 192}
+    assert cube.odc.crs.to_epsg() == 32633
+    with rasterio.open(tmp_path / "restored" / "33TXL" / "S2A_33TXL_20240503_0_L2A" / "reflectance_B04.tif") as file:
+        np.testing.assert_array_equal(cube["B04"].values[0, :, 96:], file.read(1))
     west, east = (
         validate_file(tmp_path / "restored" / tile / f"S2A_{tile}_20240503_0_L2A" / "item.json")["properties"]
         for tile in ("33TWL", "33TXL")

@@ -148,7 +148,7 @@ def halfway(bucket):
     return finished and begun - finished
 
 
-def test_killed_in_the_middle_of_an_upload_the_same_command_completes(plan, bucket):
+def test_killed_in_the_middle_of_an_upload_the_same_command_completes(plan, bucket, tmp_path):
     environment = {**os.environ, "SUNBREAK_THREADS": "1"}
     with subprocess.Popen(
         command(plan, bucket[2], "--workers", "2"), start_new_session=True, env=environment,
@@ -159,10 +159,12 @@ def test_killed_in_the_middle_of_an_upload_the_same_command_completes(plan, buck
         os.killpg(run.pid, signal.SIGKILL)
     before = objects(bucket)
     assert "collection.json" not in before
+    assert list((tmp_path / "scratch").glob("*/.partial-*"))
     assert main(["run", str(plan), "-o", bucket[2], *RUN]) == 0
     after = objects(bucket)
     check_complete(plan, after)
     assert {key: items(after)[key] for key in items(before)} == items(before)
+    assert not list((tmp_path / "scratch").glob("*/.partial-*"))
 
 
 def test_two_runs_at_a_time_leave_one_whole_product_of_each_scene(plan, bucket):

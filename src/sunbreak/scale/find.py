@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pystac
 from pystac.errors import STACError
-from shapely import union_all
+from shapely import make_valid, union_all
 from shapely.errors import ShapelyError
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
@@ -96,7 +96,7 @@ def area_of_geojson(path: str | Path) -> BaseGeometry:
     bounds_of_geojson(path)
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     try:
-        return union_all([shape(geometry).buffer(0) for geometry in _geometries(content)])
+        return union_all([make_valid(shape(geometry)) for geometry in _geometries(content)])
     except (ShapelyError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise OptionError(f"{path}: not readable as GeoJSON ({error}); export it again") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -83,18 +84,23 @@ def work(job: Job) -> Outcome:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SunbreakWarning)
         try:
-            if job.dest.finished([job.name]):
-                return Outcome(job)
-            job.dest.make(job.name, produce)
-        except ProductExistsError as error:
-            # another worker was quicker
-            return Outcome(job) if job.dest.finished([job.name]) else Outcome(job, _line(error))
+            _make(job, produce)
         except SunbreakError as error:
             return Outcome(job, _line(error))
         except Exception as error:
             return Outcome(job, f"{type(error).__name__}: {_line(error)}")
     told = (str(one.message) for one in caught if issubclass(one.category, SunbreakWarning))
     return Outcome(job, warnings=tuple(dict.fromkeys(told)))
+
+
+def _make(job: Job, produce: Callable[[Path], object]) -> None:
+    if job.dest.finished([job.name]):
+        return
+    try:
+        job.dest.make(job.name, produce)
+    except ProductExistsError:
+        if not job.dest.finished([job.name]):  # else another worker was quicker
+            raise
 
 
 def _line(error: Exception) -> str:

@@ -31,6 +31,8 @@ SCHEMES: Final = ("s3", "gs", "az")
 """Object stores that are written to: S3 and what speaks like it, Google's, Azure's."""
 PROBE: Final = ".sunbreak"
 """Written and removed again before a run, to see that writing is allowed."""
+ANY: Final = "application/octet-stream"
+"""Media type of what has none of its own."""
 AT_ONCE: Final = 16
 """Items that are read at a time."""
 _IS_ITEM: Final = re.compile(rf"[^/]+/[^/]+/{re.escape(ITEM)}")
@@ -107,7 +109,7 @@ class Store:
                 for path in files:
                     sent.append(f"{folder}/{path.name}")
                     # long files go in parts, several at a time; memory stays bounded
-                    obstore.put(store, sent[-1], path, attributes={"Content-Type": MEDIA[path.suffix]})
+                    obstore.put(store, sent[-1], path, attributes={"Content-Type": MEDIA.get(path.suffix, ANY)})
         except OutputError:
             self._remove(sent)
             raise
@@ -157,9 +159,9 @@ class Store:
         """See `Destination`."""
         import obstore
 
-        media = {"Content-Type": MEDIA.get(PurePosixPath(name).suffix, "application/vnd.apache.parquet")}
+        media = MEDIA.get(PurePosixPath(name).suffix, ANY)
         with _failing(f"{self.url}/{name}"):
-            obstore.put(_opened(self.url), name, content, attributes=media)
+            obstore.put(_opened(self.url), name, content, attributes={"Content-Type": media})
 
 
 def open_store(url: str) -> Store:
