@@ -134,6 +134,7 @@ def test_a_copy_of_a_store_is_looked_at_like_a_folder(plan, bucket, tmp_path):
     product = read_product(folder)
     assert product.quality.shape == product.reflectance.file.shape
     assert preview(folder, tmp_path / "picture.png").stat().st_size > 1000
+    assert main(["report", str(folder), "-o", str(tmp_path / "report.html")]) == 0
 
 
 def command(plan, dest, *more):
@@ -165,6 +166,21 @@ def test_killed_in_the_middle_of_an_upload_the_same_command_completes(plan, buck
     check_complete(plan, after)
     assert {key: items(after)[key] for key in items(before)} == items(before)
     assert not list((tmp_path / "scratch").glob("*/.partial-*"))
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_an_upload_takes_no_scene_with_it(plan, bucket, tmp_path):
+    environment = {**os.environ, "SUNBREAK_THREADS": "1"}
+    with subprocess.Popen(
+        command(plan, bucket[2], "--workers", "2"), env=environment, stdout=subprocess.PIPE, text=True
+    ) as run:  # fmt: skip
+        while not any("/files-" in key for key in listed(bucket)):
+            assert run.poll() is None, "ended before a worker could be killed"
+        for folder in (tmp_path / "scratch").glob("*/.partial-*"):
+            os.kill(int(folder.name.rsplit("-", 2)[1]), signal.SIGKILL)
+        said, _ = run.communicate(timeout=120)
+    assert run.returncode == 0
+    assert "3 scenes restored, 0 were finished, 0 failed" in said
+    check_complete(plan, objects(bucket))
 
 
 def test_two_runs_at_a_time_leave_one_whole_product_of_each_scene(plan, bucket):
