@@ -3,19 +3,26 @@
     python bench/continent.py [--size 2046] [--name value ...]
 
 Restores one simulated scene of SIZE pixels behind a web server that counts requests and bytes, scales both and the
-product by area to a whole tile, and reckons with the seconds of a tile of docs/performance.md. Every other number is an
+product by area to a whole tile, pairs as many scenes as a year of the continent has, and reckons with the seconds of a tile of docs/performance.md. Every other number is an
 assumption; each has an option.
 """
 
 import argparse
+import math
 import runpy
 import sys
 import tempfile
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import numpy as np
+from shapely.geometry import box
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import servers
 from sunbreak.cli import main as sunbreak
+from sunbreak.scale.pair import Image, pair
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "a_month_of_two_tiles.py"
 TILE = 10_980
@@ -70,6 +77,34 @@ def measure(size):
         return seen | {"written": sum(path.stat().st_size for path in files), "files": len(files)}
 
 
+def pairing(tiles, dates):
+    """Seconds in which the scenes of a continent and year find their radar: a frame of 3.6 x 1.8 degrees a pass."""
+    start, side = datetime(2024, 1, 1, tzinfo=UTC), math.isqrt(tiles) + 1
+    optical = [
+        Image(
+            f"S2-{tile}-{number}",
+            "-",
+            start + timedelta(days=number * 365 / dates),
+            box(x, y, x + 1.4, y + 1),
+            f"{tile}",
+        )
+        for tile in range(tiles)
+        for x, y in [(-10 + 1.4 * (tile % side), 36 + tile // side)]
+        for number in range(dates)
+    ]
+    west, south = np.arange(-10, -10 + 1.4 * side + 3.5, 3.5), np.arange(36, 36 + side + 1.7, 1.7)
+    radar = [
+        Image(f"S1-{x}-{y}-{day}", "-", start + timedelta(days=day), box(x, y, x + 3.6, y + 1.8), orbit=orbit)
+        for x in west
+        for y in south
+        for orbit, first in (("ascending", 0), ("descending", 5))
+        for day in range(first, 365, 12)
+    ]
+    begin = time.monotonic()
+    paired = sum(bool(row.radar) for row in pair(optical, radar))
+    return f"pairing: {paired:,} of {len(optical):,} scenes with {len(radar):,} radar images in {time.monotonic() - begin:.0f} s"
+
+
 def seconds(touched):
     """Of a tile on CORES cores, between the measured ones in straight lines."""
     low, high = (0, 30) if touched < 30 else (30, 100)
@@ -112,6 +147,7 @@ def main():
     given = parser.parse_args()
     seen = measure(given.size)
     print(f"measured on one scene of {given.size} x {given.size}: {seen}")
+    print(pairing(round(given.area / 1e4 * given.edges), round(given.dates * given.kept)))
     print("\n| assumed | | |\n|---|---|---|")
     for name, (_, text) in ASSUMED.items():
         print(f"| `--{name}` | {getattr(given, name):,g} | {text} |")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -111,11 +111,11 @@ def _geometries(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _search(
     catalogue: str, collections: Sequence[str], bounds: Bounds, days: tuple[date, date]
-) -> list[dict[str, Any]]:
+) -> Iterable[dict[str, Any]]:
     if is_api(catalogue) and not bare(catalogue).lower().endswith(".json"):
         period = f"{days[0]}T00:00:00Z/{days[1]}T23:59:59Z"
-        return [item for item in search_api(catalogue, collections, bounds, period) if "assets" in item]
-    return list(_walk(catalogue, collections, box(*bounds), days))
+        return (item for item in search_api(catalogue, collections, bounds, period) if "assets" in item)
+    return _walk(catalogue, collections, box(*bounds), days)
 
 
 def _walk(

@@ -6,7 +6,7 @@ Source: STAC API 1.0, Item Search (POST /search with collections, bbox and datet
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -92,7 +92,7 @@ def search(spec: Spec) -> list[dict[str, Any]]:
 
 def search_api(
     address: str, collections: Sequence[str], bounds: Bounds, period: str | None, *, most: int | None = None
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Search a STAC API.
 
     Args:
@@ -102,8 +102,8 @@ def search_api(
         period: Interval of RFC 3339, open at an end that is `..`; None for all times.
         most: Items after which the search ends; None for no end.
 
-    Returns:
-        The items as the API has them.
+    Yields:
+        The items as the API has them; page after page, as those of a country and year fill no memory.
 
     Raises:
         OptionError: pystac-client is not installed.
@@ -119,7 +119,7 @@ def search_api(
         found = Client.open(address).search(
             collections=list(collections), bbox=list(bounds), datetime=period, max_items=most
         )
-        return list(found.items_as_dicts())
+        yield from found.items_as_dicts()
     except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
         # what requests says repeats the address, with whatever key is in it
         told = [] if address != bare(address) else str(error).strip().splitlines()
