@@ -3,8 +3,8 @@
     python bench/continent.py [--size 2046] [--name value ...]
 
 Restores one simulated scene of SIZE pixels behind a web server that counts requests and bytes, scales both and the
-product by area to a whole tile, pairs as many scenes as a year of the continent has, and reckons with the seconds of a tile of docs/performance.md. Every other number is an
-assumption; each has an option.
+product by area to a whole tile, pairs as many scenes as a year of the continent has, and reckons with the seconds of a
+tile of docs/performance.md. Every other number is an assumption; each has an option.
 """
 
 import argparse
@@ -102,7 +102,8 @@ def pairing(tiles, dates):
     ]
     begin = time.monotonic()
     paired = sum(bool(row.radar) for row in pair(optical, radar))
-    return f"pairing: {paired:,} of {len(optical):,} scenes with {len(radar):,} radar images in {time.monotonic() - begin:.0f} s"
+    passed = time.monotonic() - begin
+    return f"pairing: {paired:,} of {len(optical):,} scenes with {len(radar):,} radar images in {passed:.0f} s"
 
 
 def seconds(touched):
