@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo demo-transfer docs test lint check-long reliability study study-smoke transfer-study ablations results weights clean
+.PHONY: demo demo-archive demo-transfer docs test lint check-long check-archive reliability study study-smoke transfer-study ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +31,10 @@ ifneq ($(SUNBREAK_DATA),)
 	$(BIN)/sunbreak restore $(TRIPLET)_s2_cloudy.tif --radar $(TRIPLET)_s1.tif -o $(DEMO)/real --overwrite
 endif
 	@echo "Look at $(DEMO)/restored/preview.png: cloudy, restored, quality, uncertainty, land cover."
+
+# A simulated month of two adjacent tiles: a catalogue over HTTP, a plan, its products, their collection.
+demo-archive: $(VENV)/all
+	$(BIN)/python examples/a_month_of_two_tiles.py $(DEMO)/month
 
 # Scene classes under cloud, whole chain on simulated patches: train a source on clear skies, transfer it both ways, score
 # all by cloud cover, and map a scene.
@@ -70,6 +74,17 @@ OUTCOMES ?= outcome
 reliability: $(VENV)/all
 	rm -f .outcomes.jsonl
 	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -q -m "$(OUTCOMES)" --outcomes .outcomes.jsonl; $(BIN)/python bench/reliability.py .outcomes.jsonl
+
+# Plans and runs against stac-fastapi and pgstac on Debian's PostgreSQL with PostGIS (apt-get install postgresql-15-postgis-3):
+# database and API are started on loopback, in an environment of their own, and stopped afterwards. Output in docs/scale.md.
+ARCHIVE := .venv-archive
+$(ARCHIVE)/all: tests/long/archive-requirements.txt
+	test -x $(ARCHIVE)/bin/python || $(PYTHON) -m venv $(ARCHIVE)
+	$(if $(UV),$(UV) pip install --quiet --python $(ARCHIVE)/bin/python,$(ARCHIVE)/bin/python -m pip install --quiet --disable-pip-version-check) -r $<
+	touch $@
+
+check-archive: $(VENV)/all $(ARCHIVE)/all
+	SUNBREAK_ARCHIVE=$(ARCHIVE) $(BIN)/python -m pytest -m long tests/long/test_pgstac.py
 
 # The networks, from scratch: hours on two cores. Stopped at any moment, the same command goes on. The default is scored and
 # copied into the package by bench/ship.py; the mask network by hand. (The shipped default began with weights of an earlier form.)
@@ -131,4 +146,4 @@ results: $(VENV)/all
 	$(BIN)/python bench/simulation.py $(SUNBREAK_DATA) --split test
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist
+	rm -rf $(VENV) $(ARCHIVE) $(DEMO) build dist

@@ -63,11 +63,12 @@ def work_alone(plan):
     """Seconds that the scenes of a plan take in one process, beside planning, starting and listing."""
     program = (
         "import sys, time, tempfile, pathlib\n"
+        "from sunbreak.scale.dest import Folder\n"
         "from sunbreak.scale.jobs import Job, Options, work\n"
         "from sunbreak.scale.table import read_plan\n"
         "from sunbreak.steps.restore import RestoreOptions\n"
         "options = Options(restore=RestoreOptions(model='scene-prior'))\n"
-        "jobs = [Job(row, pathlib.Path(sys.argv[2]) / row.folder, options) for row in read_plan(sys.argv[1])]\n"
+        "jobs = [Job(row, Folder(pathlib.Path(sys.argv[2])), options) for row in read_plan(sys.argv[1])]\n"
         "start = time.monotonic()\n"
         "assert not [one.error for one in map(work, jobs) if one.error]\n"
         "print(time.monotonic() - start)\n"

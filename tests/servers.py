@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import http.client
 import http.server
+import itertools
 import json
 import re
 import socket
@@ -124,5 +126,72 @@ def stac_api(items, folder):
                     break
                 time.sleep(0.1)
             yield f"http://{address}"
+        finally:
+            server.terminate()
+
+
+@contextlib.contextmanager
+def stumbling(address, every=3):
+    """Address of a server that passes requests on to another one, and answers every third with 503."""
+    host, asked = address.removeprefix("http://"), itertools.count(1)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+        def pass_on(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if next(asked) % every == 0:
+                self.send_response(503)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            with contextlib.closing(http.client.HTTPConnection(host)) as other:
+                other.request(self.command, self.path, body, dict(self.headers))
+                answer = other.getresponse()
+                content = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on  # noqa: N815
+
+    with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://{LOOPBACK}:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def object_store(bucket="archive"):
+    """Address of an S3-compatible server (moto, a process of its own, in memory) with one bucket, and a client of it.
+
+    It checks no keys and no signatures, and speaks HTTP.
+    """
+    import boto3
+
+    port = free_port()
+    address = f"http://{LOOPBACK}:{port}"
+    program = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    socket.create_connection((LOOPBACK, port), 1).close()
+                    break
+                time.sleep(0.1)
+            client = boto3.client("s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="key",
+                                  aws_secret_access_key="secret")  # fmt: skip
+            client.create_bucket(Bucket=bucket)
+            yield address, client
         finally:
             server.terminate()

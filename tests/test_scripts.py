@@ -4,17 +4,22 @@ import re
 import runpy
 import shutil
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
+import odc.stac
+import pystac
 import pytest
 import rasterio
 
 from products import make_product
+from stac_schemas import validate_file
 from sunbreak.view.catalog import find
 
 FOLDER = Path(__file__).parents[1] / "examples"
 TESTED = {
+    "a_month_of_two_tiles.py",
     "classify_with_a_function.py",
     "compare_models.py",
     "many_scenes.py",
@@ -65,6 +70,35 @@ def test_many_scenes(run, made, tmp_path):
     run("many_scenes.py", tmp_path / "scenes", tmp_path / "out")
     assert (tmp_path / "out" / "one" / "item.json").stat().st_mtime_ns == first
     assert list(find([tmp_path / "out" / "collection.json"]).entries) == ["one", "two"]
+
+
+def test_a_month_of_two_tiles(tmp_path, capsys):
+    month = runpy.run_path(str(FOLDER / "a_month_of_two_tiles.py"))
+    for _ in range(2):
+        assert month["main"](str(tmp_path), "96", "--model", "scene-prior") == 0
+    told = capsys.readouterr().out
+    assert "12 scenes on 2 tiles, 12 with radar" in told
+    assert "12 scenes restored, 0 were finished, 0 failed" in told
+    assert "0 scenes restored, 12 were finished, 0 failed" in told
+    collection = validate_file(tmp_path / "restored" / "collection.json")
+    assert sum(link["rel"] == "item" for link in collection["links"]) == 12
+    items = pystac.Collection.from_file(str(tmp_path / "restored" / "collection.json")).get_items()
+    cube = odc.stac.load(items, bands=["B04", "quality"])
+    assert dict(cube.sizes) == {"time": 6, "y": 96, "x": 192}
+    assert cube.odc.crs.to_epsg() == 32633
+    with rasterio.open(tmp_path / "restored" / "33TXL" / "S2A_33TXL_20240503_0_L2A" / "reflectance_B04.tif") as file:
+        np.testing.assert_array_equal(cube["B04"].values[0, :, 96:], file.read(1))
+    west, east = (
+        validate_file(tmp_path / "restored" / tile / f"S2A_{tile}_20240503_0_L2A" / "item.json")["properties"]
+        for tile in ("33TWL", "33TXL")
+    )
+    assert west["proj:bbox"][2] == east["proj:bbox"][0] == 600_000
+    with month["served"](tmp_path / "archive") as address:
+        part = urllib.request.Request(
+            f"{address}/33TWL/S2A_33TWL_20240503_0_L2A/B02.tif", headers={"Range": "bytes=0-3"}
+        )
+        with urllib.request.urlopen(part) as answer:
+            assert (answer.status, len(answer.read())) == (206, 4)
 
 
 def test_compare_models(run):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pystac
 import pytest
-from pystac.validation import validate_dict
 
 from catalogues import BBOX, DATES, write_archive, write_catalogue
+from stac_schemas import validate_file
 
 pytestmark = pytest.mark.long
 DAYS = range(1, 26)
@@ -114,8 +114,8 @@ def test_200_scenes_killed_three_times_are_completed(plan, tmp_path, capsys):
     assert all((folder / "item.json").stat().st_mtime_ns == moment for folder, moment in before.items())
     listed = set()
     for folder in made:
+        validate_file(folder / "item.json")
         item = pystac.Item.from_file(str(folder / "item.json"))
-        validate_dict({**item.to_dict(), "stac_extensions": []})
         files = {"item.json"}
         for asset in item.assets.values():
             content = (folder / asset.href).read_bytes()

@@ -75,6 +75,15 @@ def test_a_finished_folder_is_kept_unless_told_otherwise(tmp_path):
     assert (tmp_path / "out" / "reflectance.tif").read_bytes() != before
 
 
+@pytest.mark.parametrize("out", ["s3://bucket/out", "https://example.org/out"])
+def test_an_address_is_no_folder(out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given in (out, Path(out)):
+        with pytest.raises(OptionError, match="is an address"):
+            write_folder(given)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     for name in "ab":
         write_folder(tmp_path / name)

@@ -1,6 +1,8 @@
 """Plans from a real STAC API and from static catalogues, as a user makes and edits them."""
 
 import csv
+import json
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +82,44 @@ def test_what_a_person_has_edited_is_taken(archive, tmp_path):
         (rows[0].id, ""),
         (rows[1].id, rows[1].radar),
     ]
+
+
+def geojson(path, *rings):
+    shapes = [{"type": "Polygon", "coordinates": [ring]} for ring in rings]
+    content = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": one}
+                                                         for one in shapes]}  # fmt: skip
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_an_area_of_geojson_is_taken_as_it_is_and_not_by_its_bounds(archive, tmp_path, capsys):
+    catalogue, _ = archive
+    here = geojson(tmp_path / "here.geojson", [[15.01, 52.31], [15.02, 52.31], [15.02, 52.32], [15.01, 52.31]])
+    # two triangles left and right of all scenes, whose bounds hold them
+    around = geojson(tmp_path / "around.geojson", *(
+        [[west, 52], [west + 1, 52], [west, 53], [west, 52]] for west in (10, 20)
+    ))  # fmt: skip
+    out = tmp_path / "plan.csv"
+    command = ["plan", "--stac", str(catalogue), *DATES, "-o", str(out)]
+    assert main([*command, "--aoi", str(here)]) == 0
+    assert len(read_plan(out)) == 6
+    assert main([*command, "--aoi", str(around)]) == 2
+    assert "finds nothing" in capsys.readouterr().err
+    for area in ([], [*BBOX, "--aoi", str(here)], ["--aoi", str(tmp_path / "none.geojson")]):
+        assert main([*command, *area]) == 2
+        assert "--aoi" in capsys.readouterr().err or area[0] == "--aoi"
+
+
+def test_paths_of_an_edited_plan_start_from_its_folder(archive, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "plan.csv").write_text(
+        "tile,id,optical,radar\n33UUT,a,s2.json,../s1.json\n33UUT,b,https://example.org/b,\n33UUT,c,/c.json,\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    rows = read_plan("sub/plan.csv")
+    assert [Path(row.optical) for row in rows[::2]] == [tmp_path / "sub" / "s2.json", Path("/c.json")]
+    assert Path(rows[0].radar).resolve() == tmp_path / "s1.json"
+    assert (rows[1].optical, rows[1].radar) == ("https://example.org/b", "")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 
 from catalogues import BBOX, DATES, write_archive, write_catalogue
 from servers import LOOPBACK, files_over_http, free_port
+from stac_schemas import validate_file
 from sunbreak.cli import main
 from sunbreak.scale.table import read_plan
 
@@ -40,9 +41,11 @@ def check_complete(plan, dest):
     """Every row has its product, the collection lists exactly those, and nothing else is there."""
     wanted = [dest / row.folder / "item.json" for row in read_plan(plan)]
     assert list(items(dest)) == sorted(wanted)
+    validate_file(dest / "collection.json")
     found = list(pystac.Collection.from_file(str(dest / "collection.json")).get_items())
     assert sorted(item.get_self_href() for item in found) == sorted(map(str, wanted))
     for item in found:
+        validate_file(item.get_self_href())
         folder = Path(item.get_self_href()).parent
         listed = {Path(asset.href).name for asset in item.assets.values()} | {"item.json"}
         assert {path.name for path in folder.iterdir()} == listed
@@ -216,7 +219,8 @@ def test_a_scheduler_that_is_not_there_is_told(plan, tmp_path, capsys, monkeypat
         (["--workers", "0"], "--workers 0"),
         (["--model", "no-such-model"], "no-such-model"),
         (["--workers", "2", "--scheduler", "tcp://x:1"], "give one of them"),
-        (["--out", "s3://bucket/x"], "go to a folder"),
+        (["--out", "ftp://bucket/x"], "go to a folder"),
+        (["--out", "s3://"], "s3://BUCKET/PREFIX"),
     ],
 )
 def test_mistakes_are_told_before_anything_begins(plan, tmp_path, capsys, more, words):

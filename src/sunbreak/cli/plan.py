@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak.cli.parsers import listed, new_parser
 from sunbreak.errors import OptionError
 from sunbreak.terminal import one_line
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 
 def plan_parser() -> ArgumentParser:
@@ -22,9 +26,8 @@ def plan_parser() -> ArgumentParser:
     parser.add_argument(
         "--stac", required=True, metavar="URL|FILE", help="STAC API, or a static catalogue that ends in .json"
     )
-    parser.add_argument(
-        "--bbox", type=float, nargs=4, required=True, metavar=("W", "S", "E", "N"), help="area in degrees"
-    )
+    parser.add_argument("--bbox", type=float, nargs=4, metavar=("W", "S", "E", "N"), help="area in degrees")
+    parser.add_argument("--aoi", metavar="FILE", help="area as GeoJSON, instead of --bbox")
     parser.add_argument(
         "--dates", required=True, metavar="FROM/UNTIL", help="days, both included: 2024-05-01/2024-05-31"
     )
@@ -58,17 +61,15 @@ def run_plan(given: Namespace) -> None:
         InputError: The catalogue cannot be read.
     """
     from sunbreak.inputs.signing import sign_hook
-    from sunbreak.rasters.crop import check_bounds
     from sunbreak.scale.find import find
     from sunbreak.scale.pair import pair
     from sunbreak.scale.table import write_plan
 
-    west, south, east, north = given.bbox
     sign_hook(given.sign or None)
     if given.radar_days < 0:
         raise OptionError(f"--radar-days {given.radar_days:g}: expected 0 or more")
     optical, radar = find(
-        given.stac, check_bounds((west, south, east, north), "--bbox"), _days(given.dates), max_cloud=given.max_cloud,
+        given.stac, _area(given), _days(given.dates), max_cloud=given.max_cloud,
         collections=listed(given.collection) or (), radar_collections=listed(given.radar_collection) or (),
         radar_days=given.radar_days,
     )  # fmt: skip
@@ -79,6 +80,20 @@ def run_plan(given: Namespace) -> None:
     print(f"{given.out}: {len(rows)} scenes on {tiles} tiles, {len(rows) - len(alone)} with radar")
     for row in alone:
         print(f"  {one_line(row.id)}: {row.reason}")
+
+
+def _area(given: Namespace) -> BaseGeometry:
+    from shapely.geometry import box
+
+    from sunbreak.rasters.crop import check_bounds
+    from sunbreak.scale.find import area_of_geojson
+
+    if (given.bbox is None) == (given.aoi is None):
+        raise OptionError("--bbox W S E N or --aoi FILE: give one of them, so that there is an area to search")
+    if given.aoi is not None:
+        return area_of_geojson(given.aoi)
+    west, south, east, north = given.bbox
+    return box(*check_bounds((west, south, east, north), "--bbox"))
 
 
 def _days(text: str) -> tuple[date, date]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -26,7 +25,8 @@ def run_parser() -> ArgumentParser:
     parser.add_argument("plan", metavar="PLAN", help="table of `sunbreak plan`, .csv or .parquet")
     parser.add_argument(
         "-o", "--out", required=True, metavar="DEST",
-        help="folder; products go to DEST/TILE/ID, and DEST/collection.json lists them",
+        help="folder, or s3://BUCKET/PREFIX (needs sunbreak[store]); products go to DEST/TILE/ID, and"
+        " DEST/collection.json lists them",
     )  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine")
     parser.add_argument(
@@ -72,6 +72,6 @@ def run_run(given: Namespace) -> None:
     )
     for outcome in report.failed:
         print(f"  {outcome.job.name}: {one_line(outcome.error)}")
-    print(f"{Path(given.out) / 'collection.json'}: lists {report.listed} products", flush=True)
+    print(f"{given.out.rstrip('/')}/collection.json: lists {report.listed} products", flush=True)
     if report.failed:
         raise SunbreakError(f"{len(report.failed)} scenes of {given.plan} failed; the same command tries them again")

@@ -5,6 +5,7 @@ The VRT is for other programs; here the bands are found by their names, as a VRT
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ MOSAIC: Final = "reflectance.vrt"
 """All bands as one raster, over one file a band."""
 BAND_FILE: Final = re.compile(r"reflectance_(B\d\d|B8A)\.tif")
 """Names of the files of single bands."""
+PART: Final = "files-"
+"""Beginning of the name of the folder that holds the files of a product of an object store, below its item."""
+_BELOW: Final = re.compile(rf"(?:\./)?({PART}[0-9a-f]+)/[^/]+")
 GDAL_TYPES: Final = {"uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "int32": "Int32",
                      "float32": "Float32", "float64": "Float64"}  # fmt: skip
 """Data types in the words of GDAL."""
@@ -46,6 +50,23 @@ def band_file(band: str) -> str:
     return f"reflectance_{band}.tif"
 
 
+def files_of(folder: Path) -> Path:
+    """Where the files of a product lie.
+
+    Args:
+        folder: Its folder.
+
+    Returns:
+        The same, or the one below it that the item of a product of an object store names (`sunbreak run -o s3://...`).
+    """
+    try:
+        href = json.loads((folder / "item.json").read_text(encoding="utf-8"))["assets"]["quality"]["href"]
+        below = _BELOW.fullmatch(href)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return folder
+    return folder / below[1] if below else folder
+
+
 def is_product(folder: Path) -> bool:
     """Whether a folder holds restored reflectance.
 
@@ -55,6 +76,7 @@ def is_product(folder: Path) -> bool:
     Returns:
         True if it does, in either form.
     """
+    folder = files_of(folder)
     return (folder / REFLECTANCE).is_file() or (folder / MOSAIC).is_file()
 
 
@@ -70,6 +92,7 @@ def open_reflectance(folder: Path) -> Raster:
     Raises:
         RasterError: A file is missing or unreadable.
     """
+    folder = files_of(folder)
     if (folder / REFLECTANCE).is_file() or not (folder / MOSAIC).is_file():
         return RasterFile(folder / REFLECTANCE)
     bands = [band for band in OPTICAL_BANDS if (folder / band_file(band)).is_file()]

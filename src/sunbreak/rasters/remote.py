@@ -18,6 +18,7 @@ from rasterio.errors import RasterioError
 
 from sunbreak.errors import RasterError
 from sunbreak.rasters.addresses import bare, check_redirects
+from sunbreak.rasters.endpoint import gdal_settings
 from sunbreak.rasters.pooled import PooledRaster, first_line
 from sunbreak.rasters.raster import check_header, georeferencing_optional
 
@@ -126,8 +127,9 @@ class RemoteRaster(PooledRaster):
         scheme, _, rest = href.partition("://")
         prefix = PREFIXES[scheme.lower()]
         driver = DRIVERS.get(self.path.suffix.lower(), "GTiff")
-        with georeferencing_optional(), rasterio.Env(**self.options):
-            dataset = rasterio.open(prefix + (rest if prefix == "/vsis3/" else href), driver=driver, sharing=False)
+        settings = gdal_settings() if prefix == PREFIXES["s3"] else {}
+        with georeferencing_optional(), rasterio.Env(**self.options, **settings):
+            dataset = rasterio.open(prefix + (rest if prefix == PREFIXES["s3"] else href), driver=driver, sharing=False)
         try:
             check_header(self.path, dataset)
         except RasterError:

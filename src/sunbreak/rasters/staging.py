@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -22,6 +24,8 @@ STAGING: Final = ".partial"
 """Beginning of the name of the folder, inside the output folder, that holds everything unfinished of one run."""
 PUBLISHING: Final = ".publishing"
 """Stands in the output folder while files are renamed: what it finds there then is this package's own."""
+ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""How an address begins, with its second slash or, as paths drop it, without."""
 MARKERS: Final = {"item.json": "a finished product", "optical.tif": "a simulated scene"}
 """Files that say that a folder is whole, and what it then holds."""
 
@@ -52,6 +56,10 @@ class StagedFolder:
         self._made: list[Path] = []
 
     def __enter__(self) -> StagedFolder:
+        if ADDRESS.match(str(self.out)):
+            raise OptionError(
+                f"{self.out}: is an address; -o/--out needs a folder here, `sunbreak run` writes to object stores"
+            )
         if self.out.exists() and not self.out.is_dir():
             raise OptionError(f"{self.out}: is a file; -o/--out needs a folder")
         for marker, what in MARKERS.items():
@@ -177,6 +185,29 @@ def is_whole(folder: Path, marker: str = "item.json") -> bool:
     if not any(folder.glob(f"{STAGING}-*")):
         (folder / PUBLISHING).unlink(missing_ok=True)
     return True
+
+
+@contextlib.contextmanager
+def scratch_folder(inside: Path) -> Iterator[Path]:
+    """A folder for files that nobody keeps; what killed processes of this machine have left of theirs is removed.
+
+    Args:
+        inside: Where it is made; made if it does not exist.
+
+    Yields:
+        The folder; gone afterwards.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    with failing_as(inside):
+        inside.mkdir(parents=True, exist_ok=True)
+        _clear_dead_staging(inside)
+        folder = Path(tempfile.mkdtemp(prefix=f"{STAGING}-{_this_process()}-", dir=inside))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_folders(folder: Path) -> list[Path]:

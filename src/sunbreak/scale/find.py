@@ -5,8 +5,9 @@ Source: STAC extensions grid, mgrs, eo and sat for the tile, cloud cover and orb
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Final
 import pystac
 from pystac.errors import STACError
 from pystac.stac_io import DefaultStacIO
-from shapely import union_all
+from shapely import make_valid, union_all
 from shapely.errors import ShapelyError
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
@@ -27,14 +28,14 @@ from sunbreak.inputs.assets import locate, optical_assets, radar_assets
 from sunbreak.inputs.items import MAX_BYTES, is_address, links
 from sunbreak.radiometry.product_metadata import read_bounded
 from sunbreak.rasters.addresses import bare, fetch
-from sunbreak.rasters.crop import Bounds
+from sunbreak.rasters.crop import Bounds, bounds_of_geojson
 from sunbreak.scale.pair import Image
 
 COLLECTIONS: Final = ("sentinel-2-l2a",)
 """Of optical items, as most catalogues call them."""
 RADAR_COLLECTIONS: Final = ("sentinel-1-rtc",)
 """Of radar items, terrain-corrected."""
-MOST: Final = 100_000
+MOST: Final = 1_000_000
 """Items of one plan; a catalogue that never ends would be read for ever."""
 NO_TILE: Final = "no-tile"
 """Tile of items that tell none."""
@@ -43,7 +44,7 @@ _TILE: Final = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?:_|$)")
 
 def find(
     catalogue: str,
-    bounds: Bounds,
+    area: BaseGeometry,
     days: tuple[date, date],
     *,
     max_cloud: float = 100.0,
@@ -55,7 +56,7 @@ def find(
 
     Args:
         catalogue: Address of a STAC API, or address or path of a static catalogue that ends in `.json`.
-        bounds: West, south, east, north in degrees.
+        area: The area in degrees; what only touches its bounds is left out.
         days: First and last day, both included.
         max_cloud: Most cloud in percent; items that do not tell theirs are kept.
         collections: Collections of optical items.
@@ -69,13 +70,15 @@ def find(
         OptionError: Nothing is found, or pystac-client is not installed.
         InputError: The catalogue cannot be read.
     """
-    items = _search(catalogue, collections, bounds, days)
+    west, south, east, north = area.bounds
+    items = _search(catalogue, collections, (west, south, east, north), days)
     optical = [image for item in items if optical_assets(item) and (image := _image(item, catalogue)) is not None]
+    optical = [image for image in optical if image.outline.intersects(area)]
     optical = [image for image in optical if image.cloud is None or image.cloud <= max_cloud]
     if not optical:
         raise OptionError(
-            f"{bare(catalogue)}: finds nothing of {', '.join(collections)} there; check --bbox, --dates, --max-cloud"
-            " and --collection"
+            f"{bare(catalogue)}: finds nothing of {', '.join(collections)} there; check --bbox or --aoi, --dates,"
+            " --max-cloud and --collection"
         )
     apart = timedelta(days=radar_days)
     west, south, east, north = union_all([image.outline for image in optical]).bounds
@@ -84,16 +87,49 @@ def find(
     return optical, [image for item in usable if (image := _image(item, catalogue)) is not None]
 
 
+def area_of_geojson(path: str | Path) -> BaseGeometry:
+    """The area that a GeoJSON file describes.
+
+    Args:
+        path: The file; longitude and latitude.
+
+    Returns:
+        All its geometries as one.
+
+    Raises:
+        OptionError: It is no GeoJSON, or not in longitude and latitude.
+    """
+    bounds_of_geojson(path)
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        return union_all([make_valid(shape(geometry)) for geometry in _geometries(content)])
+    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise OptionError(f"{path}: not readable as GeoJSON ({error}); export it again") from error
+
+
+def _geometries(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if content.get("type") == "FeatureCollection":
+        for feature in content["features"]:
+            yield from _geometries(feature)
+    else:
+        yield content["geometry"] if content.get("type") == "Feature" else content
+
+
 def _search(
     catalogue: str, collections: Sequence[str], bounds: Bounds, days: tuple[date, date]
-) -> list[dict[str, Any]]:
+) -> Iterable[dict[str, Any]]:
     if is_api(catalogue) and not bare(catalogue).lower().endswith(".json"):
         period = f"{days[0]}T00:00:00Z/{days[1]}T23:59:59Z"
         found = search_api(catalogue, collections, bounds, period, most=MOST + 1)
-        if len(found) > MOST:
+        return (item for item in _bounded(found, catalogue) if "assets" in item)
+    return _walk(catalogue, collections, box(*bounds), days)
+
+
+def _bounded(items: Iterable[dict[str, Any]], catalogue: str) -> Iterator[dict[str, Any]]:
+    for number, item in enumerate(items, start=1):
+        if number > MOST:
             raise OptionError(f"{bare(catalogue)}: finds more than {MOST} items; plan a smaller area, or fewer days")
-        return [item for item in found if "assets" in item]
-    return list(_walk(catalogue, collections, box(*bounds), days))
+        yield item
 
 
 def _walk(

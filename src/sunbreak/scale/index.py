@@ -5,40 +5,33 @@ Source: GeoParquet specification 1.1.0 (WKB, covering by a bbox column); longitu
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pystac
 from shapely.geometry import shape
-
-from sunbreak.rasters.geotiff import failing_as
 
 INDEX: Final = "index.parquet"
 """Its name in the destination."""
 EDGES: Final = ("xmin", "ymin", "xmax", "ymax")
 
 
-def write_index(dest: Path, items: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Write the index; the file is whole or as it was before.
+def index_table(items: Mapping[str, Mapping[str, Any]]) -> bytes | None:
+    """Make the index.
 
     Args:
-        dest: The destination.
-        items: STAC items by their path relative to it, as `33UUT/NAME/item.json`.
+        items: STAC items by their path in the destination, as `33UUT/NAME/item.json`.
 
     Returns:
-        False without pyarrow (the extra `stac`), which writes it; then nothing is written.
-
-    Raises:
-        OutputError: The disk is full.
+        The file; None without pyarrow (the extra `stac`), which makes it.
     """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        return False
+        return None
     bounds = pa.struct([(edge, pa.float64()) for edge in EDGES])
     columns = {
         "id": pa.array([str(item["id"]) for item in items.values()], pa.string()),
@@ -52,11 +45,9 @@ def write_index(dest: Path, items: Mapping[str, Mapping[str, Any]]) -> bool:
     }
     boxes = [item["bbox"] for item in items.values() if item.get("bbox")]
     told = {b"geo": json.dumps(_geo(boxes)).encode()}
-    partial = dest / f".{INDEX}.{os.getpid()}"
-    with failing_as(dest / INDEX):
-        pq.write_table(pa.table(columns).replace_schema_metadata(told), partial, compression="zstd")
-        partial.replace(dest / INDEX)
-    return True
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns).replace_schema_metadata(told), file, compression="zstd")
+    return file.getvalue()
 
 
 def _moment(item: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from sunbreak.errors import ProductExistsError, SunbreakError, SunbreakWarning
 from sunbreak.pipeline import process
 from sunbreak.radiometry.read_options import ReadOptions
-from sunbreak.rasters.staging import is_whole
+from sunbreak.scale.dest import Destination
 from sunbreak.scale.table import Row
 from sunbreak.steps.mask import MaskOptions
 from sunbreak.steps.restore import RestoreOptions
@@ -35,15 +36,15 @@ class Job:
 
     row: Row
     """The scene."""
-    out: Path
-    """Folder of its product."""
+    dest: Destination
+    """Where its product goes."""
     options: Options
     """How it is restored."""
 
     @property
     def name(self) -> str:
         """Tile and id, for messages."""
-        return str(self.row.folder)
+        return self.row.folder.as_posix()
 
     def lost(self, reason: str) -> Outcome:
         """The outcome of a job that came back without one."""
@@ -72,25 +73,34 @@ def work(job: Job) -> Outcome:
     Returns:
         What came of it; every failure is an outcome, as one scene may not stop the rest.
     """
-    if is_whole(job.out):
-        return Outcome(job)
     read = dataclasses.replace(job.options.read, sign=job.options.read.sign or job.row.sign or None)
+
+    def produce(out: Path) -> None:
+        process(
+            job.row.optical, job.row.radar or None, out, read_options=read, mask_options=job.options.mask,
+            restore_options=job.options.restore,
+        )  # fmt: skip
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SunbreakWarning)
         try:
-            process(
-                job.row.optical, job.row.radar or None, job.out, read_options=read, mask_options=job.options.mask,
-                restore_options=job.options.restore,
-            )  # fmt: skip
-        except ProductExistsError as error:
-            # a worker of an earlier run was quicker
-            return Outcome(job) if is_whole(job.out) else Outcome(job, _line(error))
+            _make(job, produce)
         except SunbreakError as error:
             return Outcome(job, _line(error))
         except Exception as error:
             return Outcome(job, f"{type(error).__name__}: {_line(error)}")
     told = (str(one.message) for one in caught if issubclass(one.category, SunbreakWarning))
     return Outcome(job, warnings=tuple(dict.fromkeys(told)))
+
+
+def _make(job: Job, produce: Callable[[Path], object]) -> None:
+    if job.dest.finished([job.name]):
+        return
+    try:
+        job.dest.make(job.name, produce)
+    except ProductExistsError:
+        if not job.dest.finished([job.name]):  # else another worker was quicker
+            raise
 
 
 def _line(error: Exception) -> str:

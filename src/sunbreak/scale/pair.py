@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from sunbreak.scale.table import Row
@@ -64,15 +65,19 @@ def pair(optical: Iterable[Image], radar: Sequence[Image], *, days: float = MOST
         One row an optical item, by tile and time. Within a tile all take the same orbit direction where that costs no
         cover: the same fields look different from the other side.
     """
-    found: dict[str, list[tuple[Image, list[_Match]]]] = {}
+    tree = STRtree([one.outline for one in radar])  # of a continent's radar, a scene touches a few images
+    found: dict[str, list[tuple[Image, list[_Match], str]]] = {}
     for image in sorted(optical, key=lambda one: (one.tile, one.moment, one.id)):
-        found.setdefault(image.tile, []).append((image, _matches(image, radar, days)))
+        around = [radar[index] for index in sorted(tree.query(image.outline))]
+        matches = _matches(image, around, days)
+        reason = "" if matches else _reason(image, around, days)
+        found.setdefault(image.tile, []).append((image, matches, reason))
     rows = []
     for scenes in found.values():
-        direction = _direction(matches for _, matches in scenes)
-        for image, matches in scenes:
+        direction = _direction(matches for _, matches, _ in scenes)
+        for image, matches, reason in scenes:
             best = min(matches, key=lambda one: one.rank(direction), default=None)
-            rows.append(_row(image, best, "" if best else _reason(image, radar, days), sign))
+            rows.append(_row(image, best, reason, sign))
     return rows
 
 

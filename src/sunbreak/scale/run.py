@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from sunbreak.errors import InputError, OptionError
 from sunbreak.models import locate
-from sunbreak.rasters.staging import is_whole
+from sunbreak.scale.dest import destination
 from sunbreak.scale.jobs import Job, Options, Outcome
 from sunbreak.scale.publish import write_collection
 from sunbreak.scale.table import Row, read_plan
@@ -47,10 +47,11 @@ def run(
 
     Args:
         plan: The table.
-        dest: Folder; the product of a row goes to `TILE/ID` in it.
+        dest: Folder, or address of an object store; the product of a row goes to `TILE/ID` in it.
         options: How scenes are restored.
         workers: Processes on this machine; 1 works in this process.
-        scheduler: Address of a Dask scheduler, instead of processes; its workers have to see the same paths.
+        scheduler: Address of a Dask scheduler, instead of processes; its workers have to see the same paths
+            or have keys of the object store.
         progress: Show a progress bar on a terminal.
 
     Returns:
@@ -59,31 +60,25 @@ def run(
     Raises:
         OptionError: The plan, or an option, cannot be used.
         InputError: The scheduler cannot be reached.
-        OutputError: The collection cannot be written.
+        OutputError: The object store cannot be reached, or the collection cannot be written.
     """
-    if "://" in str(dest):
-        raise OptionError(f"{dest}: products go to a folder so far; choose another -o/--out")
     if workers < 1:
         raise OptionError(f"--workers {workers}: expected 1 or more")
     if workers > 1 and scheduler is not None:
         raise OptionError("--workers and --scheduler: give one of them; a cluster has workers of its own")
-    dest = Path(dest).absolute()
+    place = destination(dest)
     options = options or Options()
     locate(options.restore.model)  # a name that nobody knows would fail every scene
     rows = read_plan(plan)
     if options.read.sign is None:
         _check_signers(plan, rows)
-    jobs = [Job(row, dest / row.folder, options) for row in rows]
-    missing = [job for job in jobs if not is_whole(job.out)]
-    try:
-        dest.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"{dest}: cannot write there ({error.strerror}); choose another -o/--out") from error
+    jobs = [Job(row, place, options) for row in rows]
+    place.prepare()
+    finished = place.finished([job.name for job in jobs])
+    missing = [job for job in jobs if job.name not in finished]
     with tqdm(total=len(missing), desc="scenes", unit="scene", disable=not progress or not sys.stderr.isatty()) as bar:
         made, failed = _twice(missing, workers, scheduler, bar)
-    for job in missing:  # a worker that was killed has left its scratch beside the product that another one made
-        is_whole(job.out)
-    return Report(tuple(made), len(jobs) - len(missing), tuple(failed), write_collection(dest))
+    return Report(tuple(made), len(jobs) - len(missing), tuple(failed), write_collection(place))
 
 
 def _check_signers(plan: str | Path, rows: Sequence[Row]) -> None:

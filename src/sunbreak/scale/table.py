@@ -35,7 +35,7 @@ class Row:
     cloud_percent: str
     """Cloud cover as the catalogue has it."""
     optical: str
-    """Address or path of the Sentinel-2 item, without anything secret."""
+    """Address or path of the Sentinel-2 item, without anything secret; a path may start from the folder of the plan."""
     radar: str = ""
     """Address or path of the Sentinel-1 item; without one the scene is restored from the optical item alone."""
     radar_datetime: str = ""
@@ -138,6 +138,9 @@ def _row(path: Path, number: int, cells: dict[str, Any]) -> Row:
         raise OptionError(
             f"{path}: row {number}: its {long} is longer than {LONGEST} bytes, too long for a folder's name"
         )
+    for name in ("optical", "radar"):
+        if known[name] and "://" not in known[name]:
+            known[name] = str(path.absolute().parent / known[name])  # an absolute path stays what it is
     return Row(**known)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sunbreak import preview as drawing
 from sunbreak.errors import OptionError, RasterError
-from sunbreak.inputs.product_files import is_product
+from sunbreak.inputs.product_files import files_of, is_product
 from sunbreak.legend import QUALITY_LEGEND
 from sunbreak.radiometry.dn import decode
 from sunbreak.rasters.geotiff import failing_as
@@ -55,7 +55,7 @@ def _product(folder: Path) -> np.ndarray:
     if cloudy is not None and cloudy.file.shape == product.grid.shape:
         shown = [bands[position] for position in drawing.colour_bands(bands)]
         colours = decode(drawing.thinned(cloudy.file, indexes_of(cloudy, shown)), cloudy.encoding)
-    return drawing.render_product(folder, bands, product.reflectance.encoding, colours)
+    return drawing.render_product(files_of(folder), bands, product.reflectance.encoding, colours)
 
 
 def _simulated(folder: Path) -> np.ndarray:

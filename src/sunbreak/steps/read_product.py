@@ -13,7 +13,7 @@ from sunbreak.errors import InputError, RasterError, SunbreakWarning
 from sunbreak.grd.raster import GrdRaster
 from sunbreak.inputs.items import is_address, links
 from sunbreak.inputs.opened import open_optical, open_radar
-from sunbreak.inputs.product_files import is_product, open_reflectance
+from sunbreak.inputs.product_files import files_of, is_product, open_reflectance
 from sunbreak.radiometry.backscatter import RadarStorage, understand_radar
 from sunbreak.radiometry.dn import is_reflectance
 from sunbreak.radiometry.optical import OpticalImage, understand_optical
@@ -82,13 +82,14 @@ def read_product(folder: Path) -> Product:
     if not is_product(folder):
         raise RasterError(f"{folder}: holds no restored scene (reflectance.tif); make one with sunbreak restore")
     reflectance = understand_optical(open_reflectance(folder), ReadOptions())
-    land_cover = folder / "land_cover.tif"
+    files = files_of(folder)
+    land_cover = files / "land_cover.tif"
     return Product(
         folder=folder,
         item=item,
         reflectance=reflectance,
-        quality=RasterFile(folder / "quality.tif"),
-        uncertainty=RasterFile(folder / "uncertainty.tif"),
+        quality=RasterFile(files / "quality.tif"),
+        uncertainty=RasterFile(files / "uncertainty.tif"),
         land_cover=RasterFile(land_cover) if land_cover.is_file() else None,
         optical=_optical(_input(folder, item, "optical"), reflectance),
         radar=_radar(_input(folder, item, "radar"), reflectance),

@@ -14,7 +14,7 @@ import xarray as xr
 
 from sunbreak.errors import OptionError, RadiometryError
 from sunbreak.inputs.opened import OpticalInput, RadarInput, open_optical, open_radar
-from sunbreak.inputs.product_files import REFLECTANCE, is_product, open_reflectance
+from sunbreak.inputs.product_files import REFLECTANCE, files_of, is_product, open_reflectance
 from sunbreak.inputs.safe import is_safe
 from sunbreak.legend import Quality, Source
 from sunbreak.radiometry.backscatter import RadarStorage
@@ -70,7 +70,7 @@ def read_reference(
     """
     options = options or ReadOptions()
     folder = Path(optical) if Path(optical).is_dir() and not is_safe(Path(optical)) else None
-    if folder is not None and not (is_product(folder) and (folder / QUALITY).is_file()):
+    if folder is not None and not (is_product(folder) and (files_of(folder) / QUALITY).is_file()):
         raise OptionError(
             f"{optical}: is a folder without {REFLECTANCE} and {QUALITY}; give a Sentinel-2 GeoTIFF, or the folder of a"
             " product"
@@ -81,7 +81,7 @@ def read_reference(
     image = _with_bands(_understood(opened, options), scene, name)
     arrays: dict[str, Any] = {"optical": lazy(align_optical(image, grid, name))}
     if folder is not None:
-        classes, source = (warp_classes(folder / QUALITY, geobox, name=name, band=band) for band in (1, 2))
+        classes, source = (warp_classes(files_of(folder) / QUALITY, geobox, name=name, band=band) for band in (1, 2))
         load = MeasuredWindows(classes, source)
         arrays["quality"] = lazy(WindowedArray(grid.shape, np.uint8, load))
     if radar is not None and "radar" in scene:

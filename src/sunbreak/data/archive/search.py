@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ def search(spec: Spec) -> list[dict[str, Any]]:
 
 def search_api(
     address: str, collections: Sequence[str], bounds: Bounds, period: str | None, *, most: int | None = None
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Search a STAC API.
 
     Args:
@@ -107,8 +107,8 @@ def search_api(
         period: Interval of RFC 3339, open at an end that is `..`; None for all times.
         most: Items after which the search ends; None for no end.
 
-    Returns:
-        The items as the API has them.
+    Yields:
+        The items as the API has them; page after page, as those of a country and year fill no memory.
 
     Raises:
         OptionError: pystac-client is not installed.
@@ -124,7 +124,7 @@ def search_api(
         found = Client.open(address, stac_io=_careful_io(address)).search(
             collections=list(collections), bbox=list(bounds), datetime=period, max_items=most
         )
-        return list(found.items_as_dicts())
+        yield from found.items_as_dicts()
     except (APIError, RequestException, NotImplementedError, KeyError, ValueError) as error:
         if isinstance(error.__context__, InputError):  # pystac-client makes errors of its own of all others
             raise error.__context__ from None
