@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from argparse import Action
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from sunbreak.errors import OptionError
 from sunbreak.train.adapt_options import AdaptOptions
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.transfer.options import TransferOptions
@@ -65,3 +67,25 @@ def listed(text: str | None) -> tuple[str, ...] | None:
         The names; None if none was given.
     """
     return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def days(text: str) -> tuple[date, date]:
+    """Take the days of the command line apart.
+
+    Args:
+        text: As `2024-05-01/2024-05-31`, or one day.
+
+    Returns:
+        The first and the last day.
+
+    Raises:
+        OptionError: They are no days, or in the wrong order.
+    """
+    first, _, last = text.partition("/")
+    try:
+        found = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise OptionError(f"--dates {text}: expected days as in 2024-05-01/2024-05-31") from None
+    if found[0] > found[1]:
+        raise OptionError(f"--dates {text}: ends before it begins; the order is FROM/UNTIL")
+    return found

@@ -17,7 +17,7 @@ from sunbreak.radiometry.metadata import days_between, from_tags, merge
 from sunbreak.radiometry.optical import optical_array
 from sunbreak.radiometry.product_names import from_name
 from sunbreak.radiometry.read_options import ReadFields, ReadOptions
-from sunbreak.rasters.crop import bounds_of_geojson, crop_window
+from sunbreak.rasters.crop import crop_window
 from sunbreak.rasters.lazy import lazy
 from sunbreak.rasters.pixelmap import Grid, compose
 from sunbreak.scene import make_scene
@@ -113,7 +113,7 @@ def _radar_arrays(radar: RadarInput, grid: Grid, name: str, options: ReadOptions
 
 
 def _window(grid: Grid, options: ReadOptions, name: str) -> tuple[slice, slice]:
-    bounds = bounds_of_geojson(options.aoi) if options.aoi is not None else options.bbox
+    bounds = options.bounds
     return (slice(0, grid.shape[0]), slice(0, grid.shape[1])) if bounds is None else crop_window(grid, bounds, name)
 
 

@@ -23,6 +23,7 @@ from sunbreak.scene import window as load
 from sunbreak.steps.adapt import adapting, check_adapting
 from sunbreak.steps.facts import facts, sources_in_words
 from sunbreak.steps.fit import fit_estimator
+from sunbreak.steps.gather import Gathered, RestoredBlock
 from sunbreak.steps.land_cover import map_land_cover
 from sunbreak.steps.mask import mask
 from sunbreak.tiles import BLOCK, Window, blocks
@@ -50,28 +51,6 @@ class RestoreOptions:
         check_adapting(self.model, self.adapt_seconds)
         if self.block <= 0 or self.block % CELL:
             raise OptionError(f"block {self.block}: must be a multiple of {CELL} pixels")
-
-
-@dataclass(frozen=True)
-class RestoredBlock:
-    """One block of the product."""
-
-    window: Window
-    """Its place in the scene."""
-    reflectance: np.ndarray
-    """(band, y, x), of the data type of the scene's optical; NaN = no data."""
-    uncertainty: np.ndarray
-    """1-sigma error, (band, y, x), float32; 0 where measured, NaN = no data."""
-    quality: np.ndarray
-    """`legend.Quality`, (y, x), uint8."""
-    source: np.ndarray
-    """`legend.Source`, (y, x), uint8."""
-    land_cover: np.ndarray | None = None
-    """WorldCover codes, (y, x), uint8, 255 = unmapped; None when the model maps none."""
-    land_cover_probability: np.ndarray | None = None
-    """Probability of that class in percent, (y, x), uint8, 0 where unmapped; None when the model maps none."""
-    optical: np.ndarray | None = None
-    """What was restored, (band, y, x), for pictures of before and after; None when it is not known."""
 
 
 def restore(
@@ -134,28 +113,10 @@ def _restored(
     estimator, found = fit_estimator(
         scene, network, everywhere=options.everywhere, block=options.block, progress=progress
     )
-    optical = scene["optical"]
-    arrays = {
-        "reflectance": np.empty(optical.shape, optical.dtype),
-        "uncertainty": np.empty(optical.shape, np.float32),
-        "quality": np.empty(optical.shape[1:], np.uint8),
-        "source": np.empty(optical.shape[1:], np.uint8),
-    }
-    if maps_land_cover(network):
-        arrays |= {name: np.empty(optical.shape[1:], np.uint8) for name in ("land_cover", "land_cover_probability")}
-
-    def keep(part: RestoredBlock) -> None:
-        for name, array in arrays.items():
-            array[..., part.window.rows, part.window.cols] = getattr(part, name)
-
-    restore_blocks(scene, estimator, keep, block=options.block, progress=progress)
-    dims = {name: ("band", "y", "x")[-array.ndim :] for name, array in arrays.items()}
-    kept = {name: scene.coords[name] for name in scene.coords if name != "pol"}
-    product = xr.Dataset({name: (dims[name], array) for name, array in arrays.items()}, coords=kept, attrs=scene.attrs)
-    product["reflectance"].encoding.update(optical.encoding)
-    told = facts(estimator, found, np.bincount(arrays["source"].ravel(), minlength=len(Source)))
-    product.attrs |= told | adapted | {"restored_by": sources_in_words(told)}
-    return product
+    gathered = Gathered(scene, land_cover=maps_land_cover(network))
+    restore_blocks(scene, estimator, gathered.add, block=options.block, progress=progress)
+    told = facts(estimator, found, np.bincount(gathered.arrays["source"].ravel(), minlength=len(Source)))
+    return gathered.product(told | adapted | {"restored_by": sources_in_words(told)})
 
 
 def open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model | None:
