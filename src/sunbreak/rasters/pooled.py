@@ -152,12 +152,12 @@ class PooledRaster(Raster):
         folder = kept_in() if self.slow else None
         if folder is not None:
             with contextlib.suppress(OSError):  # no room: read it as often as it is asked for
-                return np.stack([self._kept(band, folder, rows, cols) for band in wanted])
+                return np.concatenate([self._kept(band, folder, rows, cols) for band in wanted])
         return self._window(rows, cols, wanted)
 
     def _kept(self, band: int, folder: Path, rows: slice, cols: slice) -> np.ndarray:
         def load(there: slice, here: slice) -> np.ndarray:
-            return np.asarray(self._window(there, here, [band])[0])
+            return self._window(there, here, [band])
 
         with self._lock:
             if band not in self._cells:

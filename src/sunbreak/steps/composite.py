@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from sunbreak.legend import SOURCE_LEGEND, Source
+from sunbreak.rasters.arrays import streamed
 from sunbreak.steps.compose_block import CompositeOptions, Method, compose_block
 from sunbreak.steps.dates import Stack, ranked, stack_dates
 from sunbreak.steps.facts import sources_in_words
@@ -56,7 +57,8 @@ def composite(
     options = options or CompositeOptions()
     if method is not None:
         options = CompositeOptions(method, options.clear_only, options.block)
-    stack = stack_dates([date if "quality" in date else mask(date, progress=progress) for date in dates])
+    streams = [streamed(date) for date in dates]
+    stack = stack_dates([date if "quality" in date else mask(date, progress=progress) for date in streams])
     gathered = Gathered(stack.scene, observations=True)
     layers = ranked(stack.layers, progress=progress)
     compose_blocks(stack, layers, gathered.add, options, progress=progress)

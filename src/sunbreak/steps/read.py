@@ -39,9 +39,11 @@ def read(
 
     Args:
         optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; a `.SAFE` folder or
-            its zip; or a STAC item: its file, its address, or itself as `pystac.Item` or dictionary.
+            its zip; a STAC item: its file, its address, or itself as `pystac.Item` or dictionary; or one date that was
+            loaded with xarray, as by odc-stac: a Dataset with a variable for every band, also of Dask.
         radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid: a GeoTIFF, a STAC
-            item, or a GRD product (`.SAFE` folder or its zip), which is calibrated and geocoded; None for none.
+            item, a GRD product (`.SAFE` folder or its zip), which is calibrated and geocoded, or a Dataset with vv and
+            vh; None for none.
         options: What the user knows better than the files.
         fields: The fields of `ReadOptions` as keywords, instead of `options`.
 

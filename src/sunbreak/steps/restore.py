@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +19,8 @@ from sunbreak.legend import Quality, Source
 from sunbreak.models import DEFAULT, locate
 from sunbreak.prior.estimators import Estimator, is_wanted
 from sunbreak.prior.regression import CELL
+from sunbreak.rasters.arrays import streamed
+from sunbreak.rasters.keeping import keeping
 from sunbreak.scene import window as load
 from sunbreak.steps.adapt import adapting, check_adapting
 from sunbreak.steps.facts import facts, sources_in_words
@@ -93,30 +95,28 @@ def restore(
     if "optical" not in scene:
         raise OptionError("not a scene: it has no `optical`; take it from `sunbreak.read` or `sunbreak.make_scene`")
     network = open_network(scene, options)
+    scene = streamed(scene)
+    # slow inputs are looked at several times
+    with keeping(Path(tempfile.gettempdir())):
+        return _restored(scene, network, options, progress=progress)
+
+
+def _restored(
+    scene: xr.Dataset, network: engine.Model | None, options: RestoreOptions, *, progress: bool
+) -> xr.Dataset:
+    """The product in memory."""
     if "quality" not in scene:
         scene = mask(scene)
     with adapting(
         scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision, progress=progress
     ) as (network, adapted):
-        return _restored(scene, network, options, adapted, progress=progress)
-
-
-def _restored(
-    scene: xr.Dataset,
-    network: engine.Model | None,
-    options: RestoreOptions,
-    adapted: dict[str, Any],
-    *,
-    progress: bool,
-) -> xr.Dataset:
-    """The product in memory."""
-    estimator, found = fit_estimator(
-        scene, network, everywhere=options.everywhere, block=options.block, progress=progress
-    )
-    gathered = Gathered(scene, land_cover=maps_land_cover(network))
-    restore_blocks(scene, estimator, gathered.add, block=options.block, progress=progress)
-    told = facts(estimator, found, np.bincount(gathered.arrays["source"].ravel(), minlength=len(Source)))
-    return gathered.product(told | adapted | {"restored_by": sources_in_words(told)})
+        estimator, found = fit_estimator(
+            scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+        )
+        gathered = Gathered(scene, land_cover=maps_land_cover(network))
+        restore_blocks(scene, estimator, gathered.add, block=options.block, progress=progress)
+        told = facts(estimator, found, np.bincount(gathered.arrays["source"].ravel(), minlength=len(Source)))
+        return gathered.product(told | adapted | {"restored_by": sources_in_words(told)})
 
 
 def open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model | None:
