@@ -33,7 +33,6 @@ from sunbreak.steps.read_reference import Reference, read_reference
 from sunbreak.steps.reference import reference_attrs, with_references
 from sunbreak.steps.restore import RestoreOptions, maps_land_cover, open_network, restore_blocks
 from sunbreak.steps.write import ProductWriter
-from sunbreak.work import many_files
 
 CACHE: Final = 256 << 20
 """Bytes of decoded blocks that GDAL keeps while a scene is worked on: some rows of blocks of a tile of 13 bands."""
@@ -145,7 +144,6 @@ def compose(
     options = composite_options or CompositeOptions()
     with contextlib.ExitStack() as resources:
         resources.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
-        resources.enter_context(many_files())
         spent = resources.enter_context(collecting())
         with spent_on("open"):
             stack = stack_dates(read_dates(sources, tile=tile, days=days, options=read_options))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import resource
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -59,17 +57,6 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.close()
-
-
-@contextlib.contextmanager
-def many_files() -> Iterator[None]:
-    """Let this process open as many files as the system allows: every date of a series has some."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def one_blas_thread() -> threadpool_limits:
