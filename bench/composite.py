@@ -95,6 +95,8 @@ def accuracy(places: int = 6, dates: int = 6) -> None:
                     found.setdefault(row, {}).setdefault(part, []).append(one)
         weighted = composite(products, method="inverse-variance")
         for part, pairs in squares.items():
+            if not regions[part].any():
+                continue
             both = (weighted.reflectance.values - truth, weighted.uncertainty.values)
             pairs.append(tuple(float(np.square(one[:, regions[part]]).mean()) for one in both))
     print(f"protocol {PROTOCOL.name}; {places} simulated places from seed {FIRST} on, {dates} dates each")

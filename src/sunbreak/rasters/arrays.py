@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from affine import Affine
-from dask.base import is_dask_collection
 from odc.geo.geobox import GeoBox
 
 from sunbreak.errors import RasterError
@@ -89,7 +88,7 @@ def streamed(scene: xr.Dataset) -> xr.Dataset:
     Returns:
         The scene with lazily indexed arrays in place of those of Dask.
     """
-    chunked = {str(name): one.variable for name, one in scene.data_vars.items() if is_dask_collection(one.data)}
+    chunked = {str(name): one.variable for name, one in scene.data_vars.items() if one.chunks is not None}
     if not chunked:
         return scene
     arrays = {
@@ -132,7 +131,7 @@ class ArrayRaster(Raster):
         self.scales, self.offsets = (1.0,) * self.count, (0.0,) * self.count
         self.tags, self.imagery_tags = {}, {}
         self._variables = tuple(variables)
-        self.costly = all(is_dask_collection(one.data) for one in variables)
+        self.costly = all(one.chunks is not None for one in variables)
         self._chunks = ChunkWindows(_stacked(variables)) if self.costly else None
 
     def read(self, rows: slice, cols: slice, indexes: Sequence[int] | None = None) -> np.ndarray:
