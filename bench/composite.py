@@ -91,7 +91,7 @@ def accuracy(places: int = 6, dates: int = 6) -> None:
         for row, image in compositions(list(scenes), products).items():
             for part, where in regions.items():
                 one = scores(image, truth, where)
-                if not np.isnan(one.mse):  # scenes have nothing where it was never clear
+                if where.any():
                     found.setdefault(row, {}).setdefault(part, []).append(one)
         weighted = composite(products, method="inverse-variance")
         for part, pairs in squares.items():
@@ -102,8 +102,12 @@ def accuracy(places: int = 6, dates: int = 6) -> None:
     print(f"protocol {PROTOCOL.name}; {places} simulated places from seed {FIRST} on, {dates} dates each")
     print(f"| composed | by | {' | '.join(f'{part}: RMSE | PSNR' for part in PARTS)} |\n{'|---' * 8}|")
     for row, by_part in found.items():
-        means = [metrics.average(by_part[part], PROTOCOL) if part in by_part else None for part in PARTS]
-        cells = ["- | -" if one is None else f"{one.rmse:.4f} | {one.psnr:.2f}" for one in means]
+        # scenes have nothing where it was never clear
+        whole = [not any(np.isnan(one.mse) for one in by_part[part]) for part in PARTS]
+        means = [metrics.average(by_part[part], PROTOCOL) for part in PARTS]
+        cells = [
+            f"{one.rmse:.4f} | {one.psnr:.2f}" if known else "- | -" for one, known in zip(means, whole, strict=True)
+        ]
         print(f"| {' | '.join([*row, *cells])} |")
     print(f"never clear: {100 * np.mean(never):.1f} % of the pixels")
     for part, pairs in squares.items():
