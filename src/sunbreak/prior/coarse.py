@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+
+from sunbreak.prior.banded import CHUNK, Part, along
 
 
 class Positions(NamedTuple):
@@ -46,7 +49,15 @@ def interpolated(grid: np.ndarray, rows: Positions, cols: Positions) -> np.ndarr
     Returns:
         (band, y, x).
     """
-    down = rows.weight[:, np.newaxis]
-    lines = grid[:, rows.lower] * (1 - down) + grid[:, rows.upper] * down  # (band, y, cell column)
-    out: np.ndarray = lines[:, :, cols.lower] * (1 - cols.weight) + lines[:, :, cols.upper] * cols.weight
-    return out
+    return along(along(grid, 1, _parts(rows, grid.shape[1])), 2, _parts(cols, grid.shape[2]))
+
+
+def _parts(places: Positions, cells: int) -> Iterator[Part]:
+    pixels = np.arange(len(places.lower))
+    matrix = np.zeros((len(pixels), cells), np.float32)
+    matrix[pixels, places.lower] = 1 - places.weight
+    matrix[pixels, places.upper] += places.weight
+    for start in range(0, len(pixels), CHUNK):
+        here = slice(start, start + CHUNK)
+        first, last = int(places.lower[here][0]), int(places.upper[here][-1]) + 1
+        yield Part(first, last, matrix[here, first:last])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Final, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from sunbreak.bands import Level
 from sunbreak.clock import spent_on
 from sunbreak.legend import Quality, Source
 from sunbreak.prior import see_through
+from sunbreak.prior.cells import touching
 from sunbreak.prior.features import at_one_scale
 from sunbreak.prior.fill import SpatialFill
 from sunbreak.prior.inputs import Inputs, block_inputs
@@ -27,8 +28,9 @@ from sunbreak.work import THREADS
 
 HIGHEST: Final = 1.6
 """Restored reflectance is clipped to 0 and this: sun-facing snow slopes come near it."""
-CELLS_KEPT: Final = 12 * THREADS
-"""Cells whose unlooked estimates are remembered; about 4 MB each with 13 bands."""
+CELLS_KEPT: Final = 13 * (THREADS // 2 + 3)
+"""Cells whose unlooked estimates are remembered: the columns of cells that blocks in work, and the kriging around them,
+ask for; about 4 MB each with 13 bands."""
 
 
 class Unlooked(NamedTuple):
@@ -77,11 +79,15 @@ class Estimator(Protocol):
     def land_cover(self) -> tuple[int, ...]:
         """WorldCover codes of the classes it maps; empty when it maps none."""
 
+    @property
+    def grain(self) -> int:
+        """Pixels of which the top and left of blocks have to be multiples."""
+
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore the pixels of a block that are neither clear nor without data.
 
         Args:
-            block: Place of the block; top and left are multiples of `prior.CELL`.
+            block: Place of the block.
             optical: Reflectance of the block, (band, y, x).
             quality: Quality classes of the block, (y, x).
 
@@ -104,6 +110,7 @@ class SceneEstimator:
     """The clear pixels of the scene; NaN throughout where there is none."""
 
     land_cover: ClassVar[tuple[int, ...]] = ()
+    grain: ClassVar[int] = CELL
     _kriging: Kriging | None = field(init=False, repr=False)
     _cells: Memory[Unlooked] = field(init=False, repr=False)
 
@@ -144,7 +151,7 @@ class SceneEstimator:
         mean = np.zeros(optical.shape, np.float32)
         sigma = np.zeros(optical.shape, np.float32)
         source = np.zeros(wanted.shape, np.uint8)
-        for cell in cells(block):
+        for cell in touching(block, (self.scene.sizes["y"], self.scene.sizes["x"])):
             place = cell.inside(block)
             if not wanted[place].any():
                 continue
@@ -242,17 +249,3 @@ def is_wanted(quality: np.ndarray) -> np.ndarray:
     """
     wanted: np.ndarray = quality >= Quality.THIN_CLOUD
     return wanted
-
-
-def cells(block: Window) -> Iterator[Window]:
-    """Cut a block into the cells that the prior is fitted in.
-
-    Args:
-        block: A window whose top and left are multiples of `regression.CELL`.
-
-    Yields:
-        The cells; those at the right and bottom border are smaller.
-    """
-    for top in range(block.top, block.rows.stop, CELL):
-        for left in range(block.left, block.cols.stop, CELL):
-            yield Window(top, left, min(CELL, block.rows.stop - top), min(CELL, block.cols.stop - left))

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from sunbreak.prior import features as radar_features
+from sunbreak.prior.cells import touching
 from sunbreak.scene import window as load
 from sunbreak.tiles import Window
 
@@ -83,7 +84,7 @@ def block_inputs(scene: xr.Dataset, block: Window) -> Inputs:
 
     Args:
         scene: A scene; radar, `look` and `look_radar` are taken where it has them.
-        block: A window of it.
+        block: A window of whole cells.
 
     Returns:
         The inputs.
@@ -110,8 +111,13 @@ def block_inputs(scene: xr.Dataset, block: Window) -> Inputs:
 
 def _features(scene: xr.Dataset, name: str, block: Window) -> tuple[np.ndarray, np.ndarray]:
     """Radar features of a block and where they are valid; see `radar_features.radar_features`."""
-    wide = block.grown(radar_features.HALO, (scene.sizes["y"], scene.sizes["x"]))
-    radar = load(scene, name, wide.rows, wide.cols)
-    found, valid = radar_features.radar_features(radar, [str(pol) for pol in scene["pol"].values])
-    inner = block.inside(wide)
-    return found[:, *inner], valid[inner]
+    shape = scene.sizes["y"], scene.sizes["x"]
+    wide = block.grown(radar_features.HALO, shape)
+    radar, pols = load(scene, name, wide.rows, wide.cols), [str(pol) for pol in scene["pol"].values]
+    features = np.empty((radar_features.count(pols), block.height, block.width), np.float32)
+    valid = np.empty((block.height, block.width), bool)
+    for cell in touching(block, shape):  # one by one: the last bit of a product depends on the shape of its factors
+        near, place = cell.grown(radar_features.HALO, shape), cell.inside(block)
+        around = radar[:, *near.inside(wide)]
+        features[:, *place], valid[place] = radar_features.radar_features(around, pols, cell.inside(near))
+    return features, valid

@@ -8,7 +8,7 @@ networks take the correction as an input that they may doubt, and the scene prio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ from scipy import linalg
 
 from sunbreak.clock import spent_on
 from sunbreak.legend import Quality
+from sunbreak.prior.cells import touching
 from sunbreak.prior.coarse import interpolated, positions
 from sunbreak.prior.memory import Memory
 from sunbreak.prior.regression import CELL
@@ -44,10 +45,10 @@ NUGGET: Final = 0.5
 """Variance of the unpredictable part of the error, as a share of the predictable."""
 CHUNK: Final = 128
 """Squares whose kernel is worked out at a time: what belongs to them stays in the processor's cache."""
-SQUARES_KEPT: Final = 10
-"""Rows of cells whose squares are kept: the patches of a row of blocks ask for ten; 0.25 MB a cell of 13 bands."""
-CORRECTIONS_KEPT: Final = 8
-"""Rows of cells whose corrections are kept: they ask for eight; 0.25 MB a cell of 13 bands."""
+SQUARES_KEPT: Final = 14
+"""Rows of cells whose squares are kept: the patches of a row of blocks ask for so many; 0.15 MB a cell of 13 bands."""
+CORRECTIONS_KEPT: Final = 12
+"""Rows of cells whose corrections are kept, likewise; 0.25 MB a cell of 13 bands."""
 
 
 class Guessed(Protocol):
@@ -72,7 +73,7 @@ class Squares(NamedTuple):
     radar: np.ndarray
     """Radar at one scale of smoothing, (pol, row, column)."""
     error: np.ndarray
-    """Reflectance minus guess over the clear pixels, (band, row, column)."""
+    """Reflectance minus guess over the clear pixels, (band, row, column), float16 while remembered."""
     clear: np.ndarray
     """Share of the pixels that are clear and seen by radar, (row, column)."""
 
@@ -109,7 +110,9 @@ class Kriging:
         """
         total = np.zeros((self.scene.sizes["band"], cell.height, cell.width), np.float32)
         weights = np.zeros((cell.height, cell.width), np.float32)
-        for other in self._touching(cell, FADE):
+        others = list(touching(cell.grown(FADE, self._shape), self._shape))
+        self._corrections.begin(others, self._correct)
+        for other in others:
             wide = other.grown(FADE, self._shape)
             common = wide.intersection(cell)
             if common is None:
@@ -125,13 +128,6 @@ class Kriging:
     def _shape(self) -> tuple[int, int]:
         return self.scene.sizes["y"], self.scene.sizes["x"]
 
-    def _touching(self, cell: Window, by: int) -> Iterator[Window]:
-        """The cells that a cell touches when grown."""
-        wide, (height, width) = cell.grown(by, self._shape), self._shape
-        for top in range(wide.top // CELL * CELL, wide.rows.stop, CELL):
-            for left in range(wide.left // CELL * CELL, wide.cols.stop, CELL):
-                yield Window(top, left, min(CELL, height - top), min(CELL, width - left))
-
     def _correct(self, cell: Window) -> np.ndarray:
         """Learn from the clear squares in and around a cell, and predict in it and its fading border."""
         with spent_on("kriging"):
@@ -139,7 +135,7 @@ class Kriging:
 
     def _corrected(self, cell: Window) -> np.ndarray:
         near, wide = cell.grown(MARGIN, self._shape), cell.grown(FADE, self._shape)
-        around = self._joined(near, self._touching(cell, MARGIN))
+        around = self._joined(near)
         asked = np.zeros(around.clear.shape, bool)
         asked[tuple(map(_in_squares, wide.inside(near)))] = True
         shape = len(around.error), -(-wide.height // STEP), -(-wide.width // STEP)
@@ -163,12 +159,14 @@ class Kriging:
         out: np.ndarray = (towards @ weights).T.reshape(shape).astype(np.float16)
         return out
 
-    def _joined(self, window: Window, cells: Iterator[Window]) -> Squares:
+    def _joined(self, window: Window) -> Squares:
         """The squares of a window from those of the cells that it touches."""
         rows, cols = -(-window.height // STEP), -(-window.width // STEP)
         pols, bands = self.scene.sizes["pol"], self.scene.sizes["band"]
         radar, error, clear = (np.zeros((count, rows, cols), np.float32) for count in (pols, bands, 1))
         out = Squares(radar, error, clear[0])
+        cells = list(touching(window, self._shape))
+        self._squares.begin(cells, self._averaged)
         for cell in cells:
             common = cell.intersection(window)
             if common is None:
@@ -185,9 +183,9 @@ class Kriging:
         usable = (quality == Quality.CLEAR) & guessed.radar_valid & np.isfinite(optical).all(axis=0)
         clear, radar = _means(usable.astype(np.float32)), _means(guessed.radar)
         if not usable.any():
-            return Squares(radar, np.zeros((len(optical), *clear.shape), np.float32), clear)
+            return Squares(radar, np.zeros((len(optical), *clear.shape), np.float16), clear)
         error = _means(np.where(usable, optical - guessed.mean, np.float32(0.0)))
-        return Squares(radar, error / np.maximum(clear, 1e-6), clear)
+        return Squares(radar, (error / np.maximum(clear, 1e-6)).astype(np.float16), clear)
 
 
 def _say(other: Window, place: Window) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
@@ -36,6 +36,19 @@ class Memory(Generic[Value]):
         Returns:
             The value.
         """
+        return self._asked(window, work).result()
+
+    def begin(self, windows: Iterable[Window], work: Callable[[Window], Value]) -> None:
+        """Work out values that will be asked for, but not those that another thread is at work on: nobody waits.
+
+        Args:
+            windows: Their windows.
+            work: Works out the value of one, as above.
+        """
+        for window in windows:
+            self._asked(window, work)
+
+    def _asked(self, window: Window, work: Callable[[Window], Value]) -> Future[Value]:
         with self._lock:
             future, known = self._values.get(window, Future()), window in self._values
             self._values[window] = future
@@ -48,4 +61,4 @@ class Memory(Generic[Value]):
             except BaseException as error:
                 future.set_exception(error)
                 raise
-        return future.result()
+        return future

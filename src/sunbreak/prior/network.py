@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -14,18 +13,18 @@ from sunbreak.bands import LEVELS, RADAR_DB_RANGE
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality, Source
-from sunbreak.prior.estimators import HIGHEST, Estimate, SceneEstimator, cells, is_wanted
+from sunbreak.prior.cells import touching
+from sunbreak.prior.estimators import HIGHEST, Estimate, SceneEstimator, is_wanted
 from sunbreak.prior.memory import Memory
 from sunbreak.prior.packed import pack, unpack
-from sunbreak.prior.regression import CELL
 from sunbreak.scene import window as load
 from sunbreak.tiles import PatchGrid, Window, padded
 from sunbreak.work import THREADS
 
-CELLS_KEPT: Final = 8 * THREADS
-"""Cells of the prior that patches share; about 7 MB each with 13 bands."""
-PATCHES_KEPT: Final = 8 * THREADS
-"""Patches that a block shares with the next one; about 6 MB each with 13 bands and land cover."""
+CELLS_KEPT: Final = 10 * (THREADS // 2 + 2)
+"""Cells of the prior that patches share, in the columns that blocks in work touch; about 5 MB each with 13 bands."""
+PATCHES_KEPT: Final = 11 * (THREADS // 2 + 2)
+"""Patches that blocks side by side share; about 6 MB each with 13 bands and land cover."""
 HALVED: Final = ("log_variance", "land_cover")
 """Outputs that are kept in float16, which is far finer than what networks know of them."""
 
@@ -63,6 +62,8 @@ class NetworkEstimator:
     everywhere: bool = False
     """Run all patches with data, so that land cover is complete, instead of those with a pixel to restore."""
 
+    grain: ClassVar[int] = 128
+    """Narrow blocks are tall, and what lies across their foot, which is worked out twice, is the less."""
     _cell: Memory[Prior] = field(init=False, repr=False)
     _guess: Memory[Guess] = field(init=False, repr=False)
     _patch: Memory[dict[str, np.ndarray]] = field(init=False, repr=False)
@@ -93,7 +94,13 @@ class NetworkEstimator:
     def estimate(self, block: Window, optical: np.ndarray, quality: np.ndarray) -> Estimate:
         """Restore a block, and say how probable which land cover is; see `Estimator.estimate`."""
         grid, wanted = PatchGrid(self._shape, self.model.patch, self.model.overlap), is_wanted(quality)
-        outputs = engine.blend(grid, block, lambda patch: self._outputs(patch, block, wanted))
+        running = [patch for patch in grid.touching(block) if self._runs(patch, block, wanted)]
+        # first what no other thread is at work on, each from another row on, lest threads wait for each other
+        if {"regression", "kriging"} & set(self.model.runtime.inputs):
+            touched = dict.fromkeys(cell for patch in running for cell in touching(self._inside(patch), self._shape))
+            self._guess.begin(self._rotated(list(touched), block), self._guess_cell)
+        self._patch.begin(self._rotated(running, block), self._run)
+        outputs = engine.blend(grid, block, lambda patch: self._patch(patch, self._run) if patch in running else None)
         land_cover = outputs.get("land_cover")
         if self.first is None or not wanted.any():
             nothing = np.zeros(wanted.shape, np.uint8)
@@ -104,7 +111,7 @@ class NetworkEstimator:
             np.exp(np.multiply(sigma, 0.5, out=sigma), out=sigma)
             sigma *= np.array(self.model.card.sigma_scale, np.float32)[self._index, np.newaxis, np.newaxis]
         else:
-            sigma = self.first.estimate(block, optical, quality).sigma
+            sigma = self._prior(block, optical, quality)[1]
         seen = "radar" in self.scene and np.isfinite(load(self.scene, "radar", block.rows, block.cols)).all(axis=0)
         uses_radar = bool({"radar", "radar_valid", "prior"} & set(self.model.runtime.inputs))
         source = np.where(seen & uses_radar, Source.NETWORK_WITH_RADAR, Source.NETWORK_WITHOUT_RADAR)
@@ -116,18 +123,13 @@ class NetworkEstimator:
             source, known = np.where(looked, Source.REFERENCE_DATE, source), known | (wanted & looked)
         return Estimate(mean, sigma, np.where(known, source, Source.NONE).astype(np.uint8), land_cover)
 
-    def _outputs(self, patch: Window, block: Window, wanted: np.ndarray) -> dict[str, np.ndarray] | None:
-        """What a patch gives to a block, None if it is not run; where land cover is mapped, alike for all blocks."""
-        inside, common = self._inside(patch), patch.intersection(block)
-        if self.land_cover:
-            quality = load(self.scene, "quality", inside.rows, inside.cols)
-            runs = (quality != Quality.NODATA).any() if self.everywhere else is_wanted(quality).any()
-        else:
-            runs = common is not None and wanted[common.inside(block)].any()
-        if not runs:
-            return None
-        shared = patch.left < block.left or patch.cols.stop > block.cols.stop
-        return self._patch(patch, self._run) if shared else self._run(patch)
+    def _runs(self, patch: Window, block: Window, wanted: np.ndarray) -> bool:
+        """Whether a patch is run for a block; where land cover is mapped, alike for all blocks."""
+        if not self.land_cover:
+            return bool(wanted[_shared(patch, block).inside(block)].any())
+        inside = self._inside(patch)
+        quality = load(self.scene, "quality", inside.rows, inside.cols)
+        return bool((quality != Quality.NODATA).any() if self.everywhere else is_wanted(quality).any())
 
     def _run(self, patch: Window) -> dict[str, np.ndarray]:
         """Run the model on a patch; reflectance and its variance in the bands of the scene."""
@@ -155,11 +157,13 @@ class NetworkEstimator:
             output = output[self._index]
         return output.astype(np.float16) if name in HALVED else output
 
+    def _rotated(self, windows: list[Window], block: Window) -> list[Window]:
+        """Windows from another one on for each of the blocks that are worked on side by side."""
+        start = len(windows) * (block.left // self.grain % THREADS) // THREADS
+        return windows[start:] + windows[:start]
+
     def _inside(self, patch: Window) -> Window:
-        inside = patch.intersection(Window(0, 0, *self._shape))
-        if inside is None:
-            raise ValueError(f"{patch} lies outside of the scene")
-        return inside
+        return _shared(patch, Window(0, 0, *self._shape))
 
     def _inputs(self, patch: Window) -> dict[str, np.ndarray]:
         inside, wants = self._inside(patch), self.model.runtime.inputs
@@ -207,8 +211,8 @@ class NetworkEstimator:
     def _prior(self, window: Window, optical: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean = np.nan_to_num(optical, nan=0.0).astype(np.float32)
         sigma = np.zeros_like(mean)
-        for cell, seen in self._cells(window):
-            here, there = seen.inside(window), seen.inside(cell)
+        for cell in touching(window, self._shape):
+            here, there = _common(cell, window)
             if not is_wanted(quality[here]).any():
                 continue
             found = self._cell(cell, self._estimate_cell)
@@ -218,21 +222,11 @@ class NetworkEstimator:
 
     def _unlooked(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         guess, more = (np.zeros((len(self._index), window.height, window.width), np.float32) for _ in range(2))
-        for cell, seen in self._cells(window):
-            here, there = seen.inside(window), seen.inside(cell)
+        for cell in touching(window, self._shape):
+            here, there = _common(cell, window)
             found = self._guess(cell, self._guess_cell)
             guess[:, *here], more[:, *here] = unpack(found.packed[:, *there]), found.kriging[:, *there]
         return np.nan_to_num(guess, copy=False), more
-
-    def _cells(self, window: Window) -> Iterator[tuple[Window, Window]]:
-        """The cells that a window touches, and what it shares with each."""
-        top, left = window.top // CELL * CELL, window.left // CELL * CELL
-        bottom, right = (min(-(-end // CELL) * CELL, most) for end, most in zip(
-            (window.rows.stop, window.cols.stop), self._shape, strict=True))  # fmt: skip
-        for cell in cells(Window(top, left, bottom - top, right - left)):
-            seen = cell.intersection(window)
-            if seen is not None:
-                yield cell, seen
 
     def _estimate_cell(self, cell: Window) -> Prior:
         optical = load(self.scene, "optical", cell.rows, cell.cols)
@@ -248,3 +242,16 @@ class NetworkEstimator:
         if self.first is None:
             raise ValueError("nothing is to be restored, so there is no prior")
         return self.first
+
+
+def _common(cell: Window, window: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where what a window shares with a cell that it touches lies in the window, and in the cell."""
+    shared = _shared(cell, window)
+    return shared.inside(window), shared.inside(cell)
+
+
+def _shared(one: Window, other: Window) -> Window:
+    shared = one.intersection(other)
+    if shared is None:
+        raise ValueError(f"{one} and {other} have nothing in common")
+    return shared

@@ -11,7 +11,8 @@ import xarray as xr
 from sunbreak.clock import spent_on
 from sunbreak.legend import Quality
 from sunbreak.prior import features
-from sunbreak.prior.estimators import cells, is_wanted
+from sunbreak.prior.cells import touching
+from sunbreak.prior.estimators import is_wanted
 from sunbreak.prior.fill import FillMoments
 from sunbreak.prior.inputs import block_inputs, change_count
 from sunbreak.prior.layers import JointLayer
@@ -187,7 +188,7 @@ def _compare(
     usable = (quality == Quality.CLEAR) & np.isfinite(optical).all(axis=0)
     inputs = block_inputs(scene, window)
     usable &= inputs.both & (inputs.change_valid if len(inputs.change) else True)
-    for cell in cells(window):
+    for cell in touching(window, (scene.sizes["y"], scene.sizes["x"])):
         place = cell.inside(window)
         here, part = usable[place], inputs.part(place)
         if here.any():

@@ -106,19 +106,19 @@ class Kept:
                     for at, step, side in zip((i, j), self.cell, self.shape, strict=True)
                 ]
                 self._fill(i, j, inside, load)
-                place, part = [], []
-                for asked, here in zip((rows, cols), inside, strict=True):
-                    start, stop = max(asked.start, here.start), min(asked.stop, here.stop)
-                    place.append(slice(start - asked.start, stop - asked.start))
-                    part.append(slice(start - here.start, stop - here.start))
+                down, across = (
+                    slice(max(asked.start, here.start), min(asked.stop, here.stop))
+                    for asked, here in zip((rows, cols), inside, strict=True)
+                )
+                place = _shifted(down, rows.start), _shifted(across, cols.start)
                 shape = inside[0].stop - inside[0].start, inside[1].stop - inside[1].start
                 for position, band in enumerate(bands):
-                    lines = self._lines(self._offset(i, j), band, shape, part[0])
-                    out[position, place[0], place[1]] = lines[:, part[1]]
+                    lines = self._lines(self._offset(i, j), band, shape, _shifted(down, inside[0].start))
+                    out[position, *place] = lines[:, _shifted(across, inside[1].start)]
         return out
 
     def _lines(self, offset: int, band: int, shape: tuple[int, int], rows: slice) -> np.ndarray:
-        """Some rows of a band of the cell that begins at an offset."""
+        """Rows of a band of the cell that begins at an offset; windows are often much lower than a cell."""
         line = shape[1] * self.dtype.itemsize
         size, start = (rows.stop - rows.start) * line, offset + (band * shape[0] + rows.start) * line
         return np.frombuffer(os.pread(self._file.fileno(), size, start), self.dtype).reshape(-1, shape[1])
@@ -145,3 +145,7 @@ class Kept:
             with self._changed:
                 self._state[i, j] = found
                 self._changed.notify_all()
+
+
+def _shifted(place: slice, by: int) -> slice:
+    return slice(place.start - by, place.stop - by)

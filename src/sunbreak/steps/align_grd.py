@@ -124,9 +124,7 @@ def _geoid(options: ReadOptions, grid: Grid) -> float:
         return options.geoid
     lon, lat = (float(np.median(axis)) for axis in _probes(grid))
     try:  # the grid of EGM2008 is found only where it was installed for PROJ
-        way = pyproj.Transformer.from_crs(
-            "EPSG:9518", "EPSG:4979", always_xy=True, allow_ballpark=False, only_best=True
-        )
+        way = pyproj.Transformer.from_crs(EGM2008, "EPSG:4979", always_xy=True, allow_ballpark=False, only_best=True)
         return float(way.transform(lon, lat, 0.0, errcheck=True)[2])
     except ProjError:
         message = (

@@ -198,7 +198,8 @@ def restore_blocks(
     """
     shape = (scene.sizes["y"], scene.sizes["x"])
     # patches across a block's side are shared with the next block, those across its foot run twice: so blocks are tall
-    tall = blocks(shape, 2 * block, max(block // 2 // CELL, 1) * CELL)
+    grain = CELL if estimator is None else estimator.grain
+    tall = blocks(shape, block**2 // grain, grain)
     # used where it was made: a block that waits for its turn would only take up memory
     with Bar(shape, "restoring", shown=progress) as bar:
         for _ in side_by_side(lambda window: use(_restore_block(scene, estimator, window)), tall, bar):

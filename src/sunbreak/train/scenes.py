@@ -17,7 +17,8 @@ from sunbreak.bands import L1C_BANDS, RADAR_DB_RANGE, Level
 from sunbreak.data.sample import Sample
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.legend import LAND_COVER_NODATA, Quality, Source
-from sunbreak.prior.estimators import SceneEstimator, cells, is_wanted
+from sunbreak.prior.cells import touching
+from sunbreak.prior.estimators import SceneEstimator, is_wanted
 from sunbreak.prior.packed import unpack
 from sunbreak.scene import make_scene
 from sunbreak.steps.fit import fit_estimator
@@ -177,7 +178,7 @@ def _prior(surface: Surface, quality: Codes) -> tuple[Floats, Floats, Floats, Fl
         whole = Window(0, 0, *quality.shape)
         estimate = estimator.estimate(whole, optical, quality)
         regression, kriging = np.zeros(optical.shape, np.float32), np.zeros(optical.shape, np.float32)
-        for cell in cells(whole):
+        for cell in touching(whole, quality.shape):
             packed, kriging[:, cell.rows, cell.cols] = estimator.unlooked(cell)
             regression[:, cell.rows, cell.cols] = unpack(packed)
     restored = estimate.source != Source.NONE
