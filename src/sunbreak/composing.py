@@ -61,8 +61,8 @@ class WeightedMean:
         >>> mean = WeightedMean((1,), "float64")
         >>> mean.add(np.array([0.1]), np.array([0.01]))
         >>> mean.add(np.array([0.4]), np.array([0.02]))
-        >>> mean.value.round(3).tolist(), mean.sigma.round(4).tolist()
-        ([0.16], [0.0089])
+        >>> round(float(mean.value[0]), 3), round(float(mean.sigma[0]), 4)
+        (0.16, 0.0089)
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> None:

@@ -49,10 +49,11 @@ def composite(
 
     Example:
         >>> from sunbreak.scene import make_scene
-        >>> days = [make_scene(np.full((1, 1, 2), value, np.float32), bands=["B04"], level="L2A",
-        ...                    quality=np.array([[1, code]], np.uint8)) for value, code in ((0.25, 1), (0.75, 3))]
+        >>> seen = {0.25: [[1, 1], [1, 1]], 0.75: [[1, 1], [1, 3]]}
+        >>> days = [make_scene(np.full((1, 2, 2), value, np.float32), bands=["B04"], level="L2A",
+        ...                    quality=np.array(classes, np.uint8)) for value, classes in seen.items()]
         >>> composite(days, method="median").reflectance.values.tolist()
-        [[[0.5, 0.25]]]
+        [[[0.5, 0.5], [0.5, 0.25]]]
     """
     options = options or CompositeOptions()
     if method is not None:
