@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pystac
+import rasterio
 from affine import Affine
 
 from conftest import UTM, l1c_dn, radar_db, write_raster
@@ -89,3 +91,19 @@ def save(path, name, collection, assets, when, more):
     }  # fmt: skip
     path.write_text(json.dumps(item))
     return path
+
+
+def placed(path):
+    """An item that tells the grid of every asset, as the catalogues publish it."""
+    content = json.loads(path.read_text())
+    for asset in content["assets"].values():
+        name = asset["href"].rsplit("/", 1)[-1]
+        if (path.parent / name).is_file():
+            with rasterio.open(path.parent / name) as file:
+                asset |= {"proj:shape": list(file.shape), "proj:transform": list(file.transform), "type": "image/tiff"}
+    content["properties"]["proj:epsg"] = 32633
+    content["stac_extensions"] = ["https://stac-extensions.github.io/projection/v1.1.0/schema.json"]
+    ring = [[15.0, 52.3], [15.05, 52.3], [15.05, 52.35], [15.0, 52.35], [15.0, 52.3]]
+    content["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+    path.write_text(json.dumps(content))
+    return pystac.Item.from_file(str(path))

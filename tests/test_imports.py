@@ -10,7 +10,7 @@ import sunbreak
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
     {"errors", "_version", "clock", "heap"},
-    {"bands", "legend", "combinations", "morphology", "tiles"},
+    {"bands", "legend", "combinations", "morphology", "tiles", "composing"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}

@@ -14,6 +14,7 @@ import pytest
 import rasterio
 
 from products import make_product
+from stac_layouts import placed, write_item
 from stac_schemas import validate_file
 from sunbreak.view.catalog import find
 
@@ -24,6 +25,7 @@ TESTED = {
     "compare_models.py",
     "many_scenes.py",
     "restore_a_scene.py",
+    "restore_with_odc_stac.py",
     "trust_only_what_is_sure.py",
 }
 
@@ -60,6 +62,17 @@ def test_trust_only_what_is_sure(run, made):
     with rasterio.open(made[1] / "uncertainty.tif") as file:
         assert f"{100 * (file.read(8) <= 300).mean():.0f} % of the pixels are sure" in told
     assert re.search(r"mean NDVI 0\.\d{3}", told)
+
+
+def test_restore_with_odc_stac(run, tmp_path):
+    item = write_item(tmp_path / "item", "earth-search", offset=-1000, size=300, **{"s2:processing_baseline": "05.10"})
+    placed(item)
+    told = run("restore_with_odc_stac.py", item, tmp_path / "out")
+    with rasterio.open(tmp_path / "out" / "quality.tif") as file:
+        assert f"{100 * (file.read(2) > 1).mean():.1f} % restored" in told
+    with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
+        assert file.count == 12
+        assert file.offsets[0] == pytest.approx(-0.1) or file.tags()["BOA_ADD_OFFSET"] == "-1000"
 
 
 def test_many_scenes(run, made, tmp_path):

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from sunbreak.pipeline import process
     from sunbreak.scene import make_scene
     from sunbreak.steps.classify import classify
+    from sunbreak.steps.composite import composite
     from sunbreak.steps.mask import mask
     from sunbreak.steps.read import read
+    from sunbreak.steps.read_date import read_date
     from sunbreak.steps.read_reference import read_reference
     from sunbreak.steps.reference import with_references
     from sunbreak.steps.restore import restore
@@ -37,6 +39,8 @@ _HOMES = {
     "with_references": "steps.reference",
     "restore": "steps.restore",
     "classify": "steps.classify",
+    "read_date": "steps.read_date",
+    "composite": "steps.composite",
     "show": "steps.show",
     "write": "steps.write",
     "process": "pipeline",
@@ -54,11 +58,13 @@ __all__ = [
     "SunbreakWarning",
     "__version__",
     "classify",
+    "composite",
     "evaluate",
     "make_scene",
     "mask",
     "process",
     "read",
+    "read_date",
     "read_reference",
     "restore",
     "show",

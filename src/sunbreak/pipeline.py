@@ -1,9 +1,13 @@
-"""The whole product on one screen: read, align, mask, look at other dates, restore, land cover, write."""
+"""The whole product on one screen: read, align, mask, look at other dates, restore, land cover, write.
+
+And the composite of many: read, mask, compose, write.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +20,18 @@ from sunbreak.inputs.opened import Source
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.keeping import keeping
 from sunbreak.steps.adapt import adapting
+from sunbreak.steps.compose_block import CompositeOptions
+from sunbreak.steps.composite import compose_blocks, composite_facts
+from sunbreak.steps.dates import masked, ranked, stack_dates
 from sunbreak.steps.facts import facts
 from sunbreak.steps.fit import fit_estimator
+from sunbreak.steps.gather import RestoredBlock
 from sunbreak.steps.mask import MaskOptions, mask
 from sunbreak.steps.read import read
+from sunbreak.steps.read_date import read_dates
 from sunbreak.steps.read_reference import Reference, read_reference
 from sunbreak.steps.reference import reference_attrs, with_references
-from sunbreak.steps.restore import RestoredBlock, RestoreOptions, maps_land_cover, open_network, restore_blocks
+from sunbreak.steps.restore import RestoreOptions, maps_land_cover, open_network, restore_blocks
 from sunbreak.steps.write import ProductWriter
 
 CACHE: Final = 256 << 20
@@ -99,3 +108,52 @@ def process(
         del estimator  # with the patches it remembers; laying out the files needs the memory
         with spent_on("publish"):
             return writer.publish(scene.attrs | told, sketch.planes)
+
+
+def compose(
+    sources: Sequence[Source],
+    out: str | Path,
+    *,
+    days: tuple[date, date] | None = None,
+    tile: str | None = None,
+    read_options: ReadOptions | None = None,
+    mask_options: MaskOptions | None = None,
+    composite_options: CompositeOptions | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> pystac.Item:
+    """Compose one image from several dates, from their files to a product folder.
+
+    Args:
+        sources: Products of `process`, folders of them, or scenes as `steps.read.read` takes them.
+        out: Folder of the composite.
+        days: First and last day; dates outside are left out. None takes all.
+        tile: Of folders of products only those of this MGRS tile.
+        read_options: How the files of scenes are to be understood; its area holds for products, too.
+        mask_options: Where the quality of scenes comes from.
+        composite_options: How the dates become one image.
+        overwrite: Replace a finished product.
+        progress: Show progress bars on a terminal.
+
+    Returns:
+        The STAC item of the composite.
+
+    Raises:
+        SunbreakError: With one line that says what was wrong, in which file, and what to do.
+    """
+    options = composite_options or CompositeOptions()
+    with contextlib.ExitStack() as resources:
+        resources.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
+        spent = resources.enter_context(collecting())
+        with spent_on("open"):
+            stack = stack_dates(read_dates(sources, tile=tile, days=days, options=read_options))
+            writer = ProductWriter(out, stack.scene, observations=True, overwrite=overwrite)
+        resources.enter_context(writer)
+        with spent_on("mask"):
+            layers = ranked(masked(stack.layers, mask_options, writer.scratch, progress=progress), progress=progress)
+        with spent_on("compose"):
+            compose_blocks(stack, layers, writer.write, options, progress=progress)
+        seconds = {name: round(value, 2) for name, value in spent.main.items()}
+        with spent_on("publish"):
+            told = composite_facts(layers, options, writer.sources)
+            return writer.publish(stack.scene.attrs | told | {"seconds": seconds})

@@ -1,4 +1,4 @@
-"""Preview pictures: cloudy, restored, quality, uncertainty and land cover side by side."""
+"""Preview pictures: cloudy, restored, quality, uncertainty, land cover and observations side by side."""
 
 from __future__ import annotations
 
@@ -119,6 +119,19 @@ def colour_uncertainty(sigma: np.ndarray) -> np.ndarray:
     planes = [np.interp(place, stops, UNCERTAINTY_COLOURS[:, channel]) for channel in range(3)]
     picture: np.ndarray = np.rint(np.stack(planes)).astype(np.uint8)
     return picture
+
+
+def colour_counts(counts: np.ndarray) -> np.ndarray:
+    """Colour numbers of observations from black (none) to white (the most there are).
+
+    Args:
+        counts: (y, x), whole numbers.
+
+    Returns:
+        (3, y, x), uint8.
+    """
+    grey = np.rint(255 * (counts / max(int(counts.max(initial=0)), 1))).astype(np.uint8)
+    return np.stack([grey] * 3)
 
 
 def colour_radar(radar: np.ndarray) -> np.ndarray:
@@ -246,13 +259,15 @@ def render_product(
     """Render the pictures of a product's files.
 
     Args:
-        folder: Folder that holds the reflectance, `quality.tif`, `uncertainty.tif` and, if mapped, `land_cover.tif`.
+        folder: Folder that holds the reflectance, `quality.tif`, `uncertainty.tif` and, if there, `land_cover.tif` and
+            `observations.tif`.
         bands: Names of its bands.
         encoding: How it stores reflectance, see `radiometry.decode`.
         cloudy: The cloudy picture as reflectance, (3, y, x), thinned alike, or None.
 
     Returns:
-        Cloudy (if given), restored, quality, uncertainty and land cover (if mapped) side by side, (3, y, x), uint8.
+        Cloudy (if given), restored, quality, uncertainty, land cover (if mapped) and how often a pixel was
+        seen clear (of composites) side by side, (3, y, x), uint8.
 
     Raises:
         RasterError: A file is missing or unreadable.
@@ -269,6 +284,8 @@ def render_product(
     pictures.append(colour_uncertainty(sigma * UNCERTAINTY_SCALE))
     if (folder / "land_cover.tif").exists():
         pictures.append(colour_classes(thinned(RasterFile(folder / "land_cover.tif"), [1])[0], LAND_COVER_LEGEND))
+    if (folder / "observations.tif").exists():
+        pictures.append(colour_counts(thinned(RasterFile(folder / "observations.tif"), [1])[0]))
     return side_by_side(pictures)
 
 

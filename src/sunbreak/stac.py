@@ -41,6 +41,7 @@ TOLD: Final = (
     "restored_by", "cloud_percent", "shadow_percent", "fitted_on_pixels", "radar_days",
     "quality_from", "mask_precision", "mask_sha256", "quality_map", "buffer", "offset",
     "adapted_seconds", "adapted_steps", "adapted_windows", "adapted_gain", "adapted_from_sha256", "seconds",
+    "composite", "measured_percent", "empty_percent",
 )  # fmt: skip
 """Attributes of a product that its item repeats."""
 MEDIA: Final = {
@@ -70,20 +71,24 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     """
     known = attrs.get("datetime")
     now = datetime.now(UTC)
-    when = datetime.fromisoformat(known) if known else None
     properties: dict[str, Any] = {
         "created": pystac.utils.datetime_to_str(now),
         "updated": pystac.utils.datetime_to_str(now),
         "processing:software": {"sunbreak": __version__},
         "processing:level": attrs["level"],
-        "processing:lineage": f"Cloud and shadow restored by Sunbreak ({attrs.get('model', 'unknown')}).",
+        "processing:lineage": attrs.get("lineage")
+        or f"Cloud and shadow restored by Sunbreak ({attrs.get('model', 'unknown')}).",
         **_projection(geobox),
     }
     for key, value in attrs.items():
         if key in TOLD:
             properties[f"sunbreak:{key}"] = value
     if attrs.get("reference_paths"):
-        properties["sunbreak:references"] = _references(attrs)
+        columns = {"path": "reference_paths", "datetime": "reference_datetimes", "radar": "reference_radar_paths"}
+        properties["sunbreak:references"] = _rows(attrs, columns)
+    if attrs.get("date_ids"):
+        columns = {"id": "date_ids", "datetime": "date_datetimes", "unclear_percent": "date_unclear_percent"}
+        properties["sunbreak:dates"] = _rows(attrs, columns)
     if attrs.get("platform"):
         properties["platform"] = attrs["platform"]
     geometry, bbox = _footprint(geobox)
@@ -91,9 +96,9 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
         id=out.resolve().name,
         geometry=geometry,
         bbox=bbox,
-        datetime=when if when is None or when.tzinfo else when.replace(tzinfo=UTC),
-        start_datetime=None if when else MISSION_START,
-        end_datetime=None if when else now,
+        datetime=_in_utc(known),
+        start_datetime=None if known else _in_utc(attrs.get("start_datetime")) or MISSION_START,
+        end_datetime=None if known else _in_utc(attrs.get("end_datetime")) or now,
         properties=properties,
         stac_extensions=list(EXTENSIONS.values()),
     )
@@ -105,9 +110,14 @@ def make_item(out: Path, geobox: GeoBox, attrs: Mapping[str, Any], assets: Mappi
     return item
 
 
+def _in_utc(told: str | None) -> datetime | None:
+    when = datetime.fromisoformat(told) if told else None
+    return when if when is None or when.tzinfo else when.replace(tzinfo=UTC)
+
+
 def _inputs(attrs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Title and path of everything that a product was made from."""
-    titles = ("optical", "radar", "dem", "quality", "reference", "reference_radar")
+    titles = ("optical", "radar", "dem", "quality", "reference", "reference_radar", "date")
     for title in titles:
         paths = attrs.get(f"{title}_paths", [attrs.get(f"{title}_path")])
         # an item that was in memory has a name, and no place
@@ -115,12 +125,11 @@ def _inputs(attrs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from ((title.replace("_", " "), path) for path in there)
 
 
-def _references(attrs: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Paths and dates of the references."""
-    columns = {"path": "reference_paths", "datetime": "reference_datetimes", "radar": "reference_radar_paths"}
+def _rows(attrs: Mapping[str, Any], columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows of the attributes that are columns, without empty cells."""
     listed = {name: attrs[key] for name, key in columns.items() if key in attrs}
     rows = (dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True))
-    return [{name: value for name, value in row.items() if value} for row in rows]
+    return [{name: value for name, value in row.items() if value not in (None, "")} for row in rows]
 
 
 def _projection(geobox: GeoBox) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def test_a_disk_that_fills_up(failed, tmp_path):
 
 
 @pytest.mark.outcome("Faults", "output on a full device (`/dev/full`)", "one line, exit code 1")
-@pytest.mark.parametrize("what", [("models",), ("data", "splits")])
+@pytest.mark.parametrize("what", [("models",), ("models", "tdp-cr-prior")])
 def test_what_is_printed_on_a_full_device(what):
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
         done = subprocess.run(

@@ -64,7 +64,7 @@ class Liar(Ranged):
 
     how, honest, asked = "", 4, 0
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 - the name is given
         kind = type(self)
         pixels = self.path.endswith(".tif")
         kind.asked += pixels
@@ -106,14 +106,14 @@ def liar(folder, how):
             server.shutdown()
 
 
-def case(how, what, outcome):
-    return pytest.param(how, marks=pytest.mark.outcome("Faults", what, outcome), id=how)
+def case(how, what, outcome, *marks):
+    return pytest.param(how, marks=[pytest.mark.outcome("Faults", what, outcome), *marks], id=how)
 
 
 @pytest.mark.parametrize(
     "how",
     [
-        case("500", "a server that begins to answer 500", ONE_LINE),
+        case("500", "a server that begins to answer 500", ONE_LINE, pytest.mark.long),  # patiently tried again
         case("reset", "a server that breaks connections off", ONE_LINE),
         case("short", "a server that sends less than it says", ONE_LINE),
         case("changed", "a server whose content changes to noise", ONE_LINE),

@@ -96,3 +96,18 @@ def test_nothing_is_left_of_it_in_the_product(tmp_path):
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
     with rasterio.open(tmp_path / "out" / "reflectance.vrt") as file:
         assert file.count == 12
+
+
+def test_restoring_in_memory_decodes_every_cell_once(tmp_path, monkeypatch):
+    scene = sunbreak.read(write_safe(tmp_path / "safe", level="L1C"))
+    loads = []
+    values = RasterFile._values
+
+    def noted(raster, what, indexes, **how):
+        loads.append((str(raster.path), what, tuple(indexes), how["window"]))
+        return values(raster, what, indexes, **how)
+
+    monkeypatch.setattr(RasterFile, "_values", noted)
+    sunbreak.restore(scene, model="scene-prior")
+    assert len(loads) >= 13
+    assert len(loads) == len(set(loads))

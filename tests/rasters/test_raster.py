@@ -3,6 +3,7 @@ import pickle
 import struct
 import threading
 import warnings
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import rasterio
 
 from conftest import l1c_dn, write_raster
 from sunbreak.errors import RasterError
+from sunbreak.rasters import pooled
 from sunbreak.rasters.raster import RasterFile, open_raster
 
 
@@ -211,3 +213,15 @@ def test_truncated_jpeg_2000(tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(RasterError, match=r"s2\.jp2: .*download"):
         RasterFile(path).read(slice(0, 256), slice(0, 256))
+
+
+def test_few_datasets_stay_open_however_many_files_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(pooled, "MOST_IDLE", 4)
+    monkeypatch.setattr(pooled, "_idle", OrderedDict())
+    dn = l1c_dn()
+    files = [RasterFile(write_raster(tmp_path / f"{number}.tif", dn + number)) for number in range(12)]
+    for _ in range(2):
+        for number, file in enumerate(files):
+            np.testing.assert_array_equal(file.read(slice(0, 64), slice(0, 64)), dn + number)
+    assert sum(len(file._pool) for file in files) <= 4
+    assert len(files[-1]._pool) == 1

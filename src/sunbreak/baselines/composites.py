@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
 
+from sunbreak.composing import median
 from sunbreak.data.sample import FloatArray, Sample, Series
 from sunbreak.data.series import unclear_share
 from sunbreak.errors import OptionError
@@ -85,12 +86,8 @@ def temporal_median(sample: Sample) -> FloatArray:
     composed = least_cloudy(sample)
     for band, fallback in enumerate(composed):
         values = np.where(quality == Quality.CLEAR, optical[:, band], np.float32(np.nan))
-        values.sort(axis=0)  # NaN last
-        count = np.isfinite(values).sum(axis=0)[np.newaxis]
-        low, high = (
-            np.take_along_axis(values, np.maximum(which, 0), axis=0) for which in ((count - 1) // 2, count // 2)
-        )
-        composed[band] = np.where(count > 0, (low + high) / 2, fallback)[0]
+        middle = median(values)
+        composed[band] = np.where(np.isfinite(middle), middle, fallback)
     return composed
 
 

@@ -15,6 +15,7 @@ from sunbreak._version import __version__
 from sunbreak.cli.adapt import adapt_parser, run_adapt
 from sunbreak.cli.bench import bench_parser, run_bench
 from sunbreak.cli.classify import classify_parser, run_classify
+from sunbreak.cli.composite import composite_parser, run_composite
 from sunbreak.cli.data import add_data_verbs, data_parser, run_data
 from sunbreak.cli.evaluate import evaluate_parser, run_evaluate
 from sunbreak.cli.models import models_parser, run_models
@@ -38,6 +39,7 @@ VERBS: Final[dict[str, tuple[Callable[[], ArgumentParser], Verb]]] = {
     "restore": (restore_parser, run_restore),
     "plan": (plan_parser, run_plan),
     "run": (run_parser, run_run),
+    "composite": (composite_parser, run_composite),
     "classify": (classify_parser, run_classify),
     "simulate": (simulate_parser, run_simulate),
     "models": (models_parser, run_models),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from argparse import Action
+from datetime import date
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -87,3 +88,25 @@ def listed(text: str | None) -> tuple[str, ...] | None:
         The names; None if none was given.
     """
     return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def days(text: str) -> tuple[date, date]:
+    """Take the days of the command line apart.
+
+    Args:
+        text: As `2024-05-01/2024-05-31`, or one day.
+
+    Returns:
+        The first and the last day.
+
+    Raises:
+        OptionError: They are no days, or in the wrong order.
+    """
+    first, _, last = text.partition("/")
+    try:
+        found = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise OptionError(f"--dates {text}: expected days as in 2024-05-01/2024-05-31") from None
+    if found[0] > found[1]:
+        raise OptionError(f"--dates {text}: ends before it begins; the order is FROM/UNTIL")
+    return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from sunbreak.cli.parsers import listed, new_parser
+from sunbreak.cli.parsers import days, listed, new_parser
 from sunbreak.errors import OptionError
 from sunbreak.terminal import one_line
 
@@ -69,7 +68,7 @@ def run_plan(given: Namespace) -> None:
     if given.radar_days < 0:
         raise OptionError(f"--radar-days {given.radar_days:g}: expected 0 or more")
     optical, radar = find(
-        given.stac, _area(given), _days(given.dates), max_cloud=given.max_cloud,
+        given.stac, _area(given), days(given.dates), max_cloud=given.max_cloud,
         collections=listed(given.collection) or (), radar_collections=listed(given.radar_collection) or (),
         radar_days=given.radar_days,
     )  # fmt: skip
@@ -94,14 +93,3 @@ def _area(given: Namespace) -> BaseGeometry:
         return area_of_geojson(given.aoi)
     west, south, east, north = given.bbox
     return box(*check_bounds((west, south, east, north), "--bbox"))
-
-
-def _days(text: str) -> tuple[date, date]:
-    first, _, last = text.partition("/")
-    try:
-        days = date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        raise OptionError(f"--dates {text}: expected days as in 2024-05-01/2024-05-31") from None
-    if days[0] > days[1]:
-        raise OptionError(f"--dates {text}: ends before it begins; the order is FROM/UNTIL")
-    return days

@@ -7,7 +7,7 @@ Copernicus Data Space use them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
@@ -57,7 +57,7 @@ def classes_asset(item: Mapping[str, Any]) -> Asset | None:
     Returns:
         Key and asset; None without one.
     """
-    return _best(item, _CLASSES)
+    return _best(item, is_classes)
 
 
 def probability_asset(item: Mapping[str, Any]) -> Asset | None:
@@ -69,7 +69,17 @@ def probability_asset(item: Mapping[str, Any]) -> Asset | None:
     Returns:
         Key and asset; None without one.
     """
-    return _best(item, _PROBABILITY)
+    return _best(item, is_probability)
+
+
+def is_classes(name: str) -> bool:
+    """Whether a name is that of a scene classification."""
+    return _CLASSES.match(name) is not None
+
+
+def is_probability(name: str) -> bool:
+    """Whether a name is that of a cloud probability."""
+    return _PROBABILITY.match(name) is not None
 
 
 def radar_assets(item: Mapping[str, Any]) -> dict[str, Asset]:
@@ -89,8 +99,8 @@ def radar_assets(item: Mapping[str, Any]) -> dict[str, Asset]:
     return found
 
 
-def _best(item: Mapping[str, Any], named: re.Pattern[str]) -> Asset | None:
-    return min((one for one in _assets(item) if named.match(one[0])), key=lambda one: _rank(*one), default=None)
+def _best(item: Mapping[str, Any], named: Callable[[str], bool]) -> Asset | None:
+    return min((one for one in _assets(item) if named(one[0])), key=lambda one: _rank(*one), default=None)
 
 
 def _assets(item: Mapping[str, Any]) -> Iterator[Asset]:

@@ -1,4 +1,4 @@
-"""Open what the user gave as a scene: a file, a STAC item, or a product as it was downloaded."""
+"""Open what the user gave as a scene: a file, a STAC item, a product as it was downloaded, or a dataset."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pystac
+import xarray as xr
 
 from sunbreak.grd.raster import GrdRaster
+from sunbreak.inputs.datasets import NAME, optical_arrays, radar_arrays, told_by
 from sunbreak.inputs.grd import open_grd
 from sunbreak.inputs.items import is_address, optical_rasters, radar_rasters, read_item
 from sunbreak.inputs.safe import is_safe, open_safe
@@ -23,8 +25,8 @@ from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.raster import RasterFile
 
-Source = str | Path | Mapping[str, Any] | pystac.Item
-"""A path, an address of a STAC item, or the item itself."""
+Source = str | Path | Mapping[str, Any] | pystac.Item | xr.Dataset
+"""A path, an address of a STAC item, the item itself, or one date that was loaded with xarray."""
 ITEMS: Final = (".json", ".geojson")
 """Endings of files that hold a STAC item."""
 PIXELS: Final = (".tif", ".tiff", ".jp2")
@@ -95,7 +97,8 @@ def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -
     """Open an optical input.
 
     Args:
-        source: A GeoTIFF or JPEG 2000 file of all bands, a STAC item, or a SAFE folder or zip of Sentinel-2.
+        source: A GeoTIFF or JPEG 2000 file of all bands, a STAC item, a SAFE folder or zip of Sentinel-2, or a Dataset
+            with a variable for every band.
         options: `bands` chooses among the files of a product; `sign` signs addresses.
         local: Refuse what lies behind an address.
 
@@ -106,6 +109,9 @@ def open_optical(source: Source, options: ReadOptions, *, local: bool = False) -
         RasterError: A file cannot be opened.
         OptionError: An item cannot be used.
     """
+    if isinstance(source, xr.Dataset):
+        bands, classes, probability = optical_arrays(source, _wanted(options))
+        return OpticalInput(bands, NAME, told_by(source), classes, probability)
     if is_item(source) and not (local and is_address(str(source))):
         item = read_item(source)
         rasters = optical_rasters(item, options.sign, _wanted(options), local=local)
@@ -125,7 +131,8 @@ def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> 
     """Open a radar input.
 
     Args:
-        source: A GeoTIFF of VV and VH, a STAC item of terrain-corrected Sentinel-1, or a GRD product.
+        source: A GeoTIFF of VV and VH, a STAC item of terrain-corrected Sentinel-1, a GRD product, or a Dataset with
+            variables vv and vh.
         options: `sign` signs addresses.
         local: Refuse what lies behind an address.
 
@@ -137,6 +144,8 @@ def open_radar(source: Source, options: ReadOptions, *, local: bool = False) -> 
         OptionError: An item cannot be used.
         GeometryError: An item's files are not terrain-corrected.
     """
+    if isinstance(source, xr.Dataset):
+        return RadarInput(radar_arrays(source), NAME, told_by(source))
     if is_item(source) and not (local and is_address(str(source))):
         item = read_item(source)
         facts = (dataclasses.replace(one, offset=None, level=None) for one in from_item(item.name, item.content)[-1:])
@@ -161,7 +170,7 @@ def is_item(source: Source) -> bool:
         (True, False)
     """
     if isinstance(source, Mapping | pystac.Item):
-        return True
+        return not isinstance(source, xr.Dataset)
     text = str(source)
     ending = Path(text.partition("?")[0]).suffix.lower()
     return ending not in PIXELS if is_address(text) else ending in ITEMS

@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict, get_args
 from sunbreak.bands import LEVELS, OFFSETS, RADAR_BANDS, Level
 from sunbreak.errors import OptionError
 from sunbreak.radiometry.backscatter import RadarUnits
-from sunbreak.rasters.crop import Bounds, check_bounds
+from sunbreak.rasters.crop import Bounds, bounds_of_geojson, check_bounds
 
 HIGHEST_GEOID: Final = 120
 """The geoid lies between 107 m below and 86 m above the ellipsoid."""
@@ -65,6 +65,11 @@ class ReadOptions:
             raise OptionError("--bbox and --aoi: give one of them")
         if self.bbox is not None:
             check_bounds(self.bbox, "--bbox")
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The area that is read: west, south, east, north in degrees; None for all."""
+        return self.bbox if self.aoi is None else bounds_of_geojson(self.aoi)
 
 
 class ReadFields(TypedDict, total=False):

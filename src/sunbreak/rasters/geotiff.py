@@ -65,7 +65,9 @@ class RasterSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     """Metadata of the file."""
     colors: Mapping[int, tuple[int, int, int]] | None = None
-    """Colour table of band 1; makes the file a class raster, whose overviews take the nearest pixel."""
+    """Colour table of band 1, of class rasters."""
+    nearest: bool = False
+    """Whether overviews take the nearest pixel, as those of class rasters do, rather than the mean."""
 
 
 @contextlib.contextmanager
@@ -191,7 +193,7 @@ class RasterWriter:
 
     def _complete(self) -> None:
         spec = self.spec
-        resampling = Resampling.average if spec.colors is None else Resampling.nearest
+        resampling = Resampling.average if spec.colors is None and not spec.nearest else Resampling.nearest
         # as much as a block of an overview is made from; with less GDAL decodes every block several times over
         chunk = 5 * BLOCK**2 * spec.count * np.dtype(spec.dtype).itemsize
         options = OVERVIEWS | {

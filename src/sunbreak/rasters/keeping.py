@@ -11,7 +11,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,59 +51,77 @@ def kept_in() -> Path | None:
 
 
 class Kept:
-    """Cells of one band of one raster, in an unnamed file."""
+    """Cells of one raster, of one band or several, in an unnamed file."""
 
-    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], folder: Path) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        folder: Path,
+        *,
+        cell: tuple[int, int] = (CELL, CELL),
+        count: int = 1,
+    ) -> None:
         """Begin with nothing.
 
         Args:
             shape: Height and width of the raster.
             dtype: Its data type.
             folder: Where the file lies.
+            cell: Height and width of what is loaded at once.
+            count: Bands that are loaded together.
 
         Raises:
             OSError: The file cannot be made.
         """
-        self.shape, self.dtype = shape, dtype
-        self.cells = tuple(-(-side // CELL) for side in self.shape)
+        self.shape, self.dtype, self.cell, self.count = shape, dtype, cell, count
+        self.cells = tuple(-(-side // step) for side, step in zip(shape, cell, strict=True))
         self._state = np.zeros(self.cells, np.uint8)
         self._changed = threading.Condition()
-        self._size = CELL * CELL * self.dtype.itemsize
+        self._size = count * cell[0] * cell[1] * self.dtype.itemsize
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lasts as long as this
 
-    def window(self, rows: slice, cols: slice, load: Callable[[slice, slice], np.ndarray]) -> np.ndarray:
+    def window(
+        self, rows: slice, cols: slice, load: Callable[[slice, slice], np.ndarray], bands: Sequence[int] = (0,)
+    ) -> np.ndarray:
         """Read a window, and keep the cells that it touches.
 
         Args:
             rows: Rows.
             cols: Columns.
-            load: Reads a window of the raster, (y, x).
+            load: Reads a window of the raster, (band, y, x), with all `count` bands.
+            bands: Positions of the bands wanted.
 
         Returns:
-            (y, x).
+            (band, y, x).
 
         Raises:
             OSError: There is no room for the file.
         """
-        out = np.empty((rows.stop - rows.start, cols.stop - cols.start), self.dtype)
-        for i in range(rows.start // CELL, -(-rows.stop // CELL)):
-            for j in range(cols.start // CELL, -(-cols.stop // CELL)):
+        out = np.empty((len(bands), rows.stop - rows.start, cols.stop - cols.start), self.dtype)
+        for i in range(rows.start // self.cell[0], -(-rows.stop // self.cell[0])):
+            for j in range(cols.start // self.cell[1], -(-cols.stop // self.cell[1])):
                 inside = [
-                    slice(at * CELL, min((at + 1) * CELL, side)) for at, side in zip((i, j), self.shape, strict=True)
+                    slice(at * step, min((at + 1) * step, side))
+                    for at, step, side in zip((i, j), self.cell, self.shape, strict=True)
                 ]
                 self._fill(i, j, inside, load)
                 down, across = (
                     slice(max(asked.start, here.start), min(asked.stop, here.stop))
                     for asked, here in zip((rows, cols), inside, strict=True)
                 )
-                # only the rows that are asked for: windows are often much lower than a cell
-                width = inside[1].stop - inside[1].start
-                at = self._offset(i, j) + (down.start - inside[0].start) * width * self.dtype.itemsize
-                size = (down.stop - down.start) * width * self.dtype.itemsize
-                lines = np.frombuffer(os.pread(self._file.fileno(), size, at), self.dtype).reshape(-1, width)
                 place = _shifted(down, rows.start), _shifted(across, cols.start)
-                out[place] = lines[:, _shifted(across, inside[1].start)]
+                shape = inside[0].stop - inside[0].start, inside[1].stop - inside[1].start
+                for position, band in enumerate(bands):
+                    lines = self._lines(self._offset(i, j), band, shape, _shifted(down, inside[0].start))
+                    out[position, *place] = lines[:, _shifted(across, inside[1].start)]
         return out
+
+    def _lines(self, offset: int, band: int, shape: tuple[int, int], rows: slice) -> np.ndarray:
+        """Rows of a band of the cell that begins at an offset; windows are often much lower than a cell."""
+        line = shape[1] * self.dtype.itemsize
+        size, start = (rows.stop - rows.start) * line, offset + (band * shape[0] + rows.start) * line
+        return np.frombuffer(os.pread(self._file.fileno(), size, start), self.dtype).reshape(-1, shape[1])
 
     def _offset(self, i: int, j: int) -> int:
         return int((i * self.cells[1] + j) * self._size)
@@ -117,7 +135,7 @@ class Kept:
             self._state[i, j] = COMING
         found = EMPTY
         try:
-            content = load(*inside).tobytes()
+            content = np.ascontiguousarray(load(*inside)).data.cast("B")
             at = self._offset(i, j)
             while content:
                 written = os.pwrite(self._file.fileno(), content, at)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import weakref
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import rasterio
@@ -20,6 +22,13 @@ from rasterio.windows import Window
 from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
 from sunbreak.rasters.keeping import Kept, kept_in
+
+MOST_IDLE: Final = 32
+"""Datasets of local files that stay open unused: each holds a decoded block and a file of the process."""
+
+_idle: OrderedDict[int, weakref.ref[PooledRaster]] = OrderedDict()
+"""Identity and raster of open, unused datasets of local files, the one used last at the end."""
+_idle_lock = threading.Lock()
 
 
 class Raster(ABC):
@@ -112,7 +121,6 @@ class PooledRaster(Raster):
         self._pool: list[rasterio.DatasetReader] = []
         self._cells: dict[int, Kept] = {}
         dataset = self._open()
-        self._pool.append(dataset)
         self.shape, self.count = dataset.shape, dataset.count
         self.dtype = np.dtype(dataset.dtypes[0])
         self.slow = self.slow or dataset.driver == "JP2OpenJPEG"
@@ -123,6 +131,8 @@ class PooledRaster(Raster):
         self.nodata, self.descriptions = dataset.nodata, dataset.descriptions
         self.scales, self.offsets = dataset.scales, dataset.offsets
         self.tags, self.imagery_tags = dataset.tags(), dataset.tags(ns="IMAGERY")
+        self._pool.append(dataset)
+        self._rest(dataset)
 
     @contextmanager
     def borrow(self) -> Iterator[rasterio.DatasetReader]:
@@ -131,6 +141,8 @@ class PooledRaster(Raster):
             if self._pid != os.getpid():  # a fork shares the parent's file positions
                 self._pool, self._pid = [], os.getpid()
             dataset, epoch = self._pool.pop() if self._pool else None, self._epoch
+        with _idle_lock:
+            _idle.pop(id(dataset), None)
         if dataset is None:
             dataset = self._open()
             epoch = self._epoch
@@ -138,8 +150,25 @@ class PooledRaster(Raster):
             yield dataset
         finally:
             with self._lock:
-                if epoch == self._epoch:
+                kept = epoch == self._epoch
+                if kept:
                     self._pool.append(dataset)
+            if kept:
+                self._rest(dataset)
+
+    def _rest(self, dataset: rasterio.DatasetReader) -> None:
+        """Note that a dataset is not used now; of many, close the one that has not been used for longest."""
+        if not self.in_turn:  # what lies far away is costly to open again
+            return
+        with _idle_lock:
+            _idle[id(dataset)] = weakref.ref(self)
+            if len(_idle) <= MOST_IDLE:
+                return
+            oldest, owner = _idle.popitem(last=False)
+        raster = owner()
+        if raster is not None:
+            with raster._lock:
+                raster._pool = [one for one in raster._pool if id(one) != oldest]
 
     def _forget(self) -> None:
         """Use none of the datasets any more that are open now."""
@@ -152,12 +181,12 @@ class PooledRaster(Raster):
         folder = kept_in() if self.slow else None
         if folder is not None:
             with contextlib.suppress(OSError):  # no room: read it as often as it is asked for
-                return np.stack([self._kept(band, folder, rows, cols) for band in wanted])
+                return np.concatenate([self._kept(band, folder, rows, cols) for band in wanted])
         return self._window(rows, cols, wanted)
 
     def _kept(self, band: int, folder: Path, rows: slice, cols: slice) -> np.ndarray:
         def load(there: slice, here: slice) -> np.ndarray:
-            return np.asarray(self._window(there, here, [band])[0])
+            return self._window(there, here, [band])
 
         with self._lock:
             if band not in self._cells:

@@ -48,9 +48,7 @@ def scene_page(folder: Path) -> str:
     product = read_product(folder)
     found = sample(product)
     told = product.properties
-    lead = f"{told.get('datetime') or 'date unknown'}, {told.get('processing:level')}, restored by " + str(
-        told.get("sunbreak:model", "an unknown model")
-    )
+    lead = f"{_when(told)}, {told.get('processing:level')}, {_made(told)}"
     how = "" if found.whole else "<p class='note'>Counted at 49 evenly spread windows of 128 x 128 pixels.</p>"
     return page(
         str(product.item.get("id", folder.name)),
@@ -66,6 +64,19 @@ def scene_page(folder: Path) -> str:
             ("Model card", _card(folder)),
         ],
     )
+
+
+def _when(told: Mapping[str, Any]) -> str:
+    if told.get("datetime"):
+        return str(told["datetime"])
+    known = "sunbreak:composite" in told and told.get("start_datetime")
+    return f"{told['start_datetime']} to {told.get('end_datetime')}" if known else "date unknown"
+
+
+def _made(told: Mapping[str, Any]) -> str:
+    if "sunbreak:composite" in told:
+        return f"composed from {len(told.get('sunbreak:dates', ()))} dates ({told['sunbreak:composite']})"
+    return f"restored by {told.get('sunbreak:model', 'an unknown model')}"
 
 
 def _photos(product: Product) -> list[str]:

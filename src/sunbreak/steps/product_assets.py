@@ -14,10 +14,11 @@ from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.inputs.product_files import MOSAIC, band_file
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, SOURCE_LEGEND
 from sunbreak.radiometry.dn import is_reflectance
+from sunbreak.steps.gather import OBSERVATIONS
 
 
 def product_assets(
-    files: Mapping[str, Path], bands: Sequence[str], stored: Mapping[str, Any], *, land_cover: bool
+    files: Mapping[str, Path], bands: Sequence[str], stored: Mapping[str, Any]
 ) -> dict[str, pystac.Asset]:
     """Describe the rasters of a product.
 
@@ -25,7 +26,6 @@ def product_assets(
         files: The finished files by their final name.
         bands: Names of the bands.
         stored: Encoding of reflectance, see `scene.optical.encoding`.
-        land_cover: Whether land cover is mapped.
 
     Returns:
         The assets by their key.
@@ -37,21 +37,21 @@ def product_assets(
         fields |= {"raster:scale": scale, "raster:offset": stored["offset"] * scale}
     sigma = {"data_type": "uint16", "nodata": UNCERTAINTY_NODATA, "raster:scale": UNCERTAINTY_SCALE}
     classes = [stac.class_band("quality", QUALITY_LEGEND), stac.class_band("source", SOURCE_LEGEND)]
-    mosaic = MOSAIC in files
+    mosaic, what = MOSAIC in files, "Composite" if "observations.tif" in files else "Restored"
     described = {
         "reflectance": (
-            "Restored reflectance",
+            f"{what} reflectance",
             ["virtual", "reflectance"] if mosaic else ["data", "reflectance"],
             stac.reflectance_bands(bands, fields),
         ),
         "quality": ("Quality class and source of every pixel", ["data-mask", "metadata"], classes),
         "uncertainty": (
-            "1-sigma error of restored reflectance",
+            f"1-sigma error of {what.lower()} reflectance",
             ["metadata"],
             stac.reflectance_bands(bands, sigma),
         ),
     }
-    if land_cover:
+    if "land_cover.tif" in files:
         described["land_cover"] = (
             "Land cover (ESA WorldCover classes) and its probability",
             ["data", "classification"],
@@ -60,6 +60,12 @@ def product_assets(
                 {"name": "probability", "data_type": "uint8", "nodata": LAND_COVER_NODATA, "unit": "%"},
             ],
         )
+    if "observations.tif" in files:
+        described["observations"] = (
+            "Dates that measured a pixel, observations in its value, and the date that it comes from where it is one",
+            ["metadata"],
+            [{"name": name, "data_type": "uint16"} for name in OBSERVATIONS],
+        )
     names = {key: f"{key}.tif" for key in described} | ({"reflectance": MOSAIC} if mosaic else {})
     assets = {
         key: stac.file_asset(files[names[key]], title, roles, bands) for key, (title, roles, bands) in described.items()
@@ -67,20 +73,21 @@ def product_assets(
     for band in bands if mosaic else ():
         about = stac.reflectance_bands([band], fields)
         assets[band] = stac.file_asset(
-            files[band_file(band)], f"Restored reflectance, {band}", ["data", "reflectance"], about
+            files[band_file(band)], f"{what} reflectance, {band}", ["data", "reflectance"], about
         )
     return assets
 
 
-def picture_asset(picture: Path, *, land_cover: bool) -> pystac.Asset:
+def picture_asset(picture: Path, files: Mapping[str, Path]) -> pystac.Asset:
     """Describe the preview of a product.
 
     Args:
         picture: The file.
-        land_cover: Whether land cover is mapped.
+        files: The rasters of the product by their final name.
 
     Returns:
         The asset.
     """
-    title = "Cloudy, restored, quality, uncertainty" + (", land cover" if land_cover else "")
-    return stac.file_asset(picture, title, ["overview", "thumbnail"], [])
+    shown = ["Composite" if "observations.tif" in files else "Cloudy, restored", "quality", "uncertainty"]
+    shown += [key.replace("_", " ") for key in ("land_cover", "observations") if f"{key}.tif" in files]
+    return stac.file_asset(picture, ", ".join(shown), ["overview", "thumbnail"], [])

@@ -17,7 +17,7 @@ from sunbreak.radiometry.metadata import days_between, from_tags, merge
 from sunbreak.radiometry.optical import optical_array
 from sunbreak.radiometry.product_names import from_name
 from sunbreak.radiometry.read_options import ReadFields, ReadOptions
-from sunbreak.rasters.crop import bounds_of_geojson, crop_window
+from sunbreak.rasters.crop import crop_window
 from sunbreak.rasters.lazy import lazy
 from sunbreak.rasters.pixelmap import Grid, compose
 from sunbreak.scene import make_scene
@@ -39,9 +39,11 @@ def read(
 
     Args:
         optical: Sentinel-2 image: one GeoTIFF or JPEG 2000 file with all bands, DN or reflectance; a `.SAFE` folder or
-            its zip; or a STAC item: its file, its address, or itself as `pystac.Item` or dictionary.
+            its zip; a STAC item: its file, its address, or itself as `pystac.Item` or dictionary; or one date that was
+            loaded with xarray, as by odc-stac: a Dataset with a variable for every band, also of Dask.
         radar: Sentinel-1 image of the same place, VV and VH in dB or linear power, on any grid: a GeoTIFF, a STAC
-            item, or a GRD product (`.SAFE` folder or its zip), which is calibrated and geocoded; None for none.
+            item, a GRD product (`.SAFE` folder or its zip), which is calibrated and geocoded, or a Dataset with vv and
+            vh; None for none.
         options: What the user knows better than the files.
         fields: The fields of `ReadOptions` as keywords, instead of `options`.
 
@@ -113,7 +115,7 @@ def _radar_arrays(radar: RadarInput, grid: Grid, name: str, options: ReadOptions
 
 
 def _window(grid: Grid, options: ReadOptions, name: str) -> tuple[slice, slice]:
-    bounds = bounds_of_geojson(options.aoi) if options.aoi is not None else options.bbox
+    bounds = options.bounds
     return (slice(0, grid.shape[0]), slice(0, grid.shape[1])) if bounds is None else crop_window(grid, bounds, name)
 
 

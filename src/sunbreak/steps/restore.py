@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,10 +19,13 @@ from sunbreak.legend import Quality, Source
 from sunbreak.models import DEFAULT, locate
 from sunbreak.prior.estimators import Estimator, is_wanted
 from sunbreak.prior.regression import CELL
+from sunbreak.rasters.arrays import streamed
+from sunbreak.rasters.keeping import keeping
 from sunbreak.scene import window as load
 from sunbreak.steps.adapt import adapting, check_adapting
 from sunbreak.steps.facts import facts, sources_in_words
 from sunbreak.steps.fit import fit_estimator
+from sunbreak.steps.gather import Gathered, RestoredBlock
 from sunbreak.steps.land_cover import map_land_cover
 from sunbreak.steps.mask import mask
 from sunbreak.tiles import BLOCK, Window, blocks
@@ -50,28 +53,6 @@ class RestoreOptions:
         check_adapting(self.model, self.adapt_seconds)
         if self.block <= 0 or self.block % CELL:
             raise OptionError(f"block {self.block}: must be a multiple of {CELL} pixels")
-
-
-@dataclass(frozen=True)
-class RestoredBlock:
-    """One block of the product."""
-
-    window: Window
-    """Its place in the scene."""
-    reflectance: np.ndarray
-    """(band, y, x), of the data type of the scene's optical; NaN = no data."""
-    uncertainty: np.ndarray
-    """1-sigma error, (band, y, x), float32; 0 where measured, NaN = no data."""
-    quality: np.ndarray
-    """`legend.Quality`, (y, x), uint8."""
-    source: np.ndarray
-    """`legend.Source`, (y, x), uint8."""
-    land_cover: np.ndarray | None = None
-    """WorldCover codes, (y, x), uint8, 255 = unmapped; None when the model maps none."""
-    land_cover_probability: np.ndarray | None = None
-    """Probability of that class in percent, (y, x), uint8, 0 where unmapped; None when the model maps none."""
-    optical: np.ndarray | None = None
-    """What was restored, (band, y, x), for pictures of before and after; None when it is not known."""
 
 
 def restore(
@@ -114,48 +95,28 @@ def restore(
     if "optical" not in scene:
         raise OptionError("not a scene: it has no `optical`; take it from `sunbreak.read` or `sunbreak.make_scene`")
     network = open_network(scene, options)
+    scene = streamed(scene)
+    # slow inputs are looked at several times
+    with keeping(Path(tempfile.gettempdir())):
+        return _restored(scene, network, options, progress=progress)
+
+
+def _restored(
+    scene: xr.Dataset, network: engine.Model | None, options: RestoreOptions, *, progress: bool
+) -> xr.Dataset:
+    """The product in memory."""
     if "quality" not in scene:
         scene = mask(scene)
     with adapting(
         scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision, progress=progress
     ) as (network, adapted):
-        return _restored(scene, network, options, adapted, progress=progress)
-
-
-def _restored(
-    scene: xr.Dataset,
-    network: engine.Model | None,
-    options: RestoreOptions,
-    adapted: dict[str, Any],
-    *,
-    progress: bool,
-) -> xr.Dataset:
-    """The product in memory."""
-    estimator, found = fit_estimator(
-        scene, network, everywhere=options.everywhere, block=options.block, progress=progress
-    )
-    optical = scene["optical"]
-    arrays = {
-        "reflectance": np.empty(optical.shape, optical.dtype),
-        "uncertainty": np.empty(optical.shape, np.float32),
-        "quality": np.empty(optical.shape[1:], np.uint8),
-        "source": np.empty(optical.shape[1:], np.uint8),
-    }
-    if maps_land_cover(network):
-        arrays |= {name: np.empty(optical.shape[1:], np.uint8) for name in ("land_cover", "land_cover_probability")}
-
-    def keep(part: RestoredBlock) -> None:
-        for name, array in arrays.items():
-            array[..., part.window.rows, part.window.cols] = getattr(part, name)
-
-    restore_blocks(scene, estimator, keep, block=options.block, progress=progress)
-    dims = {name: ("band", "y", "x")[-array.ndim :] for name, array in arrays.items()}
-    kept = {name: scene.coords[name] for name in scene.coords if name != "pol"}
-    product = xr.Dataset({name: (dims[name], array) for name, array in arrays.items()}, coords=kept, attrs=scene.attrs)
-    product["reflectance"].encoding.update(optical.encoding)
-    told = facts(estimator, found, np.bincount(arrays["source"].ravel(), minlength=len(Source)))
-    product.attrs |= told | adapted | {"restored_by": sources_in_words(told)}
-    return product
+        estimator, found = fit_estimator(
+            scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+        )
+        gathered = Gathered(scene, land_cover=maps_land_cover(network))
+        restore_blocks(scene, estimator, gathered.add, block=options.block, progress=progress)
+        told = facts(estimator, found, np.bincount(gathered.arrays["source"].ravel(), minlength=len(Source)))
+        return gathered.product(told | adapted | {"restored_by": sources_in_words(told)})
 
 
 def open_network(scene: xr.Dataset, options: RestoreOptions) -> engine.Model | None:

@@ -25,16 +25,17 @@ from sunbreak.radiometry.dn import encode, is_reflectance
 from sunbreak.radiometry.metadata import Metadata, to_tags
 from sunbreak.rasters.geotiff import RasterSpec, failing_as
 from sunbreak.rasters.staging import StagedFolder
+from sunbreak.steps.gather import OBSERVATIONS, RestoredBlock
 from sunbreak.steps.product_assets import picture_asset, product_assets
-from sunbreak.steps.restore import RestoredBlock
 from sunbreak.tiles import blocks
 
 NAMES: Final = (
-    REFLECTANCE, MOSAIC, "quality.tif", "uncertainty.tif", "land_cover.tif", "preview.png", "model.json", "item.json"
+    REFLECTANCE, MOSAIC, "quality.tif", "uncertainty.tif", "land_cover.tif", "observations.tif", "preview.png",
+    "model.json", "item.json",
 )  # fmt: skip
 """The files of a product, beside those of single bands."""
-OPTIONAL: Final = {"land_cover": "land_cover.tif", "model": "model.json"}
-"""Those that depend on the model, by the key of their asset."""
+OPTIONAL: Final = {"land_cover": "land_cover.tif", "observations": "observations.tif", "model": "model.json"}
+"""Those that not every product has, by the key of their asset."""
 INPUTS: Final = ("optical_path", "radar_path", "dem_path", "quality_path")
 """Attributes of a scene that name its inputs."""
 LOSSLESS: Final = {"dtype": "float32", "offset": 0, "quantification": 1, "nodata": None}
@@ -49,7 +50,13 @@ class ProductWriter:
     """
 
     def __init__(
-        self, out: str | Path, scene: xr.Dataset, *, land_cover: bool = False, overwrite: bool = False
+        self,
+        out: str | Path,
+        scene: xr.Dataset,
+        *,
+        land_cover: bool = False,
+        observations: bool = False,
+        overwrite: bool = False,
     ) -> None:
         """Prepare the folder; nothing is touched before `with`.
 
@@ -57,11 +64,12 @@ class ProductWriter:
             out: Folder of the product.
             scene: The scene or product whose grid, bands and encoding the files take.
             land_cover: Whether the blocks hold land cover.
+            observations: Whether they hold observations, as those of composites.
             overwrite: Replace a finished product.
         """
         variable = "optical" if "optical" in scene else "reflectance"
         self._stage = StagedFolder(out, overwrite=overwrite, marker=ITEM)
-        self._with_land_cover = land_cover
+        self._with_land_cover, self._with_observations = land_cover, observations
         self._geobox: GeoBox = scene.odc.geobox
         self._bands = [str(name) for name in scene["band"].values]
         # xarray forgets the encoding in arithmetic; then reflectance itself is stored, which loses nothing
@@ -83,7 +91,9 @@ class ProductWriter:
 
     def _spare_the_inputs(self) -> None:
         told = self._scene.attrs
-        others = [*told.get("reference_paths", ()), *told.get("reference_radar_paths", ())]
+        others = [
+            path for key in ("reference_paths", "reference_radar_paths", "date_paths") for path in told.get(key, ())
+        ]
         for path in [*(told.get(key) for key in INPUTS), *others]:
             if path and Path(path).resolve().parent == self._stage.out.resolve() and _is_ours(Path(path).name):
                 raise OptionError(f"{path}: is an input and would be overwritten; choose another -o/--out")
@@ -113,6 +123,9 @@ class ProductWriter:
         if self._with_land_cover:
             spec = self._classes("land_cover", "probability", LAND_COVER_LEGEND, LAND_COVER_NODATA)
             self._land_cover = self._stage.create(OPTIONAL["land_cover"], spec)
+        if self._with_observations:
+            spec = RasterSpec(self._geobox, len(OBSERVATIONS), "uint16", descriptions=OBSERVATIONS, nearest=True)
+            self._observations = self._stage.create(OPTIONAL["observations"], spec)
 
     def _classes(self, name: str, second: str, legend: Mapping[int, LegendEntry], nodata: int) -> RasterSpec:
         """A raster of classes in band 1 and something about them in band 2."""
@@ -177,6 +190,8 @@ class ProductWriter:
             self._uncertainty.write(coded, top, left)
             if block.land_cover is not None and block.land_cover_probability is not None:
                 self._land_cover.write(np.stack([block.land_cover, block.land_cover_probability]), top, left)
+            if block.observations is not None:
+                self._observations.write(block.observations, top, left)
 
     def publish(self, attrs: Mapping[str, Any], cloudy: np.ndarray | None = None) -> pystac.Item:
         """Turn the blocks into COGs, add preview and STAC item, verify all, and give them their final names.
@@ -200,8 +215,8 @@ class ProductWriter:
                 files[MOSAIC] = folder / MOSAIC
             picture = preview.render_product(folder, self._bands, self._encoding, cloudy)
             preview.write_png(picture, folder / "preview.png")
-            assets = product_assets(files, self._bands, self._encoding, land_cover=self._with_land_cover)
-            assets["preview"] = picture_asset(folder / "preview.png", land_cover=self._with_land_cover)
+            assets = product_assets(files, self._bands, self._encoding)
+            assets["preview"] = picture_asset(folder / "preview.png", files)
             if attrs.get("model_card"):
                 card = self._stage.path(OPTIONAL["model"])
                 card.write_text(attrs["model_card"] + "\n", encoding="utf-8")
@@ -266,14 +281,15 @@ def write(product: xr.Dataset, out: str | Path, *, overwrite: bool = False) -> p
         OptionError: The Dataset is not a product.
     """
     names = ["reflectance", "uncertainty", "quality", "source"]
-    land_cover = "land_cover" in product
+    land_cover, observations = "land_cover" in product, "observations" in product
     names += ["land_cover", "land_cover_probability"] if land_cover else []
+    names += ["observations"] if observations else []
     missing = [name for name in names if name not in product]
     if missing:
         raise OptionError(f"not a product: {', '.join(missing)} missing; write what `sunbreak.restore` returns")
     shape = (product.sizes["y"], product.sizes["x"])
-    with ProductWriter(out, product, land_cover=land_cover, overwrite=overwrite) as writer:
+    with ProductWriter(out, product, land_cover=land_cover, observations=observations, overwrite=overwrite) as writer:
         for window in blocks(shape):
             parts = [np.asarray(product[name].isel(y=window.rows, x=window.cols).data) for name in names]
-            writer.write(RestoredBlock(window, *parts))
+            writer.write(RestoredBlock(window, **dict(zip(names, parts, strict=True))))
         return writer.publish(product.attrs)
