@@ -145,8 +145,6 @@ def _grid(asset: dict[str, Any], properties: dict[str, Any], base: str | Path) -
         except (TypeError, ValueError, OverflowError) as error:
             raise GeometryError(f"the item: its proj:transform or proj:shape is none ({error}); correct it") from error
         if not (affine.a and affine.e and 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-            raise GeometryError(
-                f"the item: its proj:shape is {height} x {width}, or its pixels are none; correct it"
-            )
+            raise GeometryError(f"the item: its proj:shape is {height} x {width}, or its pixels are none; correct it")
         return Grid(crs, affine, (height, width))
     return grid_of(open_asset(asset["href"], base))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ Array = npt.NDArray[Any]
 UNREADABLE: Final = (
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError,
     # arrays of other shapes and types than those of the layouts
-    TypeError, IndexError,
+    TypeError, IndexError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 """How reading arrays fails."""
 MAX_BYTES: Final = 512 << 20
