@@ -18,7 +18,8 @@ from sunbreak.cli import VERBS
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "docs"
 FORGE = "https://github.com/sunbreak-eo/sunbreak/blob/main/"
-JOINED = {"RESULTS.md": "results.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+JOINED = {"RESULTS.md": "results.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
+          "SECURITY.md": "security.md"}  # fmt: skip
 """Pages at the root, and their names on the site."""
 
 

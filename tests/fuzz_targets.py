@@ -17,15 +17,19 @@ from onnx import helper
 import archive_layouts
 import classifier_files
 import grd_layouts
+import labelled_layouts
 import model_files
 import products
 import public_layouts
 import safe_layouts
 import stac_layouts
-from conftest import l1c_dn, radar_db, write_raster
+from conftest import UTM, l1c_dn, radar_db, write_raster
 from fuzz_mutations import scalars, spoilt_bytes, spoilt_json, spoilt_table, spoilt_text, spoilt_xml, words
 from sunbreak.cli import main
 from sunbreak.data import open_data
+from sunbreak.data.archive.stacks import read_stacks
+from sunbreak.data.labelled.kinds import open_labelled
+from sunbreak.data.listing import read_listing
 from sunbreak.engine import open_model
 from sunbreak.inputs.grd import open_grd
 from sunbreak.inputs.opened import open_optical, open_radar
@@ -93,13 +97,15 @@ def tags(folder):
             "ACQUISITION_START_TIME", "TIFFTAG_DATETIME")  # fmt: skip
     clean = words.map(lambda text: text.replace("\0", "").encode("utf-8", "ignore").decode())
     cases = st.tuples(
-        st.dictionaries(st.sampled_from(keys), clean, max_size=4), st.lists(clean, min_size=13, max_size=13),
-        st.floats(), st.floats(), st.sampled_from(("", "S2A_MSIL1C_20240527T102031_N0510_R065_T33UUT_")),
+        st.dictionaries(st.sampled_from(keys), clean, max_size=2),
+        st.just([""] * 13) | st.lists(clean, min_size=13, max_size=13),
+        st.sampled_from(((1, 0), (0.0001, 0), (0.0001, -0.1))) | st.tuples(st.floats(), st.floats()),
+        st.sampled_from(("", "S2A_MSIL1C_20240527T102031_N0510_R065_T33UUT_")),
     )  # fmt: skip
     dn = l1c_dn(16, 16)
 
     def run(case):
-        told, names, scale, offset, name = case
+        told, names, (scale, offset), name = case
         path = folder / f"{name}x.tif"
         with contextlib.suppress(ValueError, OverflowError):  # what GDAL itself does not write
             write_raster(path, dn, tags=told, descriptions=names, scaling=(scale, offset))
@@ -188,8 +194,11 @@ def radar_item(folder):
 def items(folder):
     path = archive_layouts.write_items(folder, (0.0, 0.5))
     content = json.loads(path.read_text())
+    side = archive_layouts.SIZE
+    for one in content["features"]:
+        one["properties"] |= {"proj:code": "EPSG:32633", "proj:shape": [side, side], "proj:transform": [*UTM][:6]}
     return Target(
-        spoilt_json(content), lambda spoilt: whole(path, spoilt, lambda _: list(open_data(f"archive:{path}")))
+        spoilt_json(content), lambda spoilt: whole(path, spoilt, lambda _: open_data(f"archive:{path}").entries)
     )
 
 
@@ -198,11 +207,13 @@ def manifest(folder):
              "date", "gsd_m"]  # fmt: skip
     bands = "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12"
     rows = []
-    for role in ("s2_cloudy", "s2_clear", "s1"):
-        radar = role == "s1"
-        write_raster(folder / f"{role}.tif", radar_db(24, 24) if radar else l1c_dn(24, 24))
-        rows.append([f"{role}.tif", "a", "r", "test", role, "" if radar else "L1C", "VV VH" if radar else bands,
-                     "dB" if radar else "DN", "0", "", "2024-05-27", "10"])  # fmt: skip
+    files = {"s2_cloudy": l1c_dn(24, 24), "s2_clear": l1c_dn(24, 24), "s1": radar_db(24, 24),
+             "mask": np.eye(24, dtype="uint8")[np.newaxis]}  # fmt: skip
+    of_radar, of_mask = ("", "VV VH", "dB"), ("derived", "cloud", "1=cloud,0=not")
+    for role, array in files.items():
+        write_raster(folder / f"{role}.tif", array)
+        level, held, units = {"s1": of_radar, "mask": of_mask}.get(role, ("L1C", bands, "reflectance x10000 (DN)"))
+        rows.append([f"{role}.tif", "a", "r", "test", role, level, held, units, "0", "", "2024-05-27", "10"])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([names, *rows])
     path = folder / "manifest.csv"
@@ -213,7 +224,7 @@ def manifest(folder):
 
 
 def benchmark(folder):
-    patches = [(2017, 1, 30), (2017, 1, 31)]
+    patches = [(1158, 31, 100), (1158, 31, 20)]
     public_layouts.write_sen12ms_cr(folder, patches, layout="flat")
     public_layouts.write_sen12ms_cr_table(folder, patches)
     path = folder / "data.csv"
@@ -223,6 +234,70 @@ def benchmark(folder):
     )
 
 
+def arrays(folder):
+    path = archive_layouts.write_daily(folder / "daily.npz", (0.0, 0.5), fine=False)
+    content = path.read_bytes()
+    with np.load(path) as file:
+        valid = dict(file)
+    strange = st.sampled_from([
+        np.zeros(0), np.zeros((2, 1)), np.array(np.nan), np.array([np.inf] * 4), np.array(["x"] * 2), np.array("é"),
+        np.zeros((2, 6, 0, 0)), np.zeros((2, 6, 7, 7), "complex64"), np.array(2**63, "uint64"), np.array([True, False]),
+        np.array(["2024-99-99", "NaT"]), np.array([b"\xff"]), np.zeros((1,) * 30),
+        np.array(["2024-01-01"] * 2, "M8[D]"),
+    ])  # fmt: skip
+    changes = st.dictionaries(st.sampled_from(sorted(valid)), st.none() | strange, min_size=1, max_size=2)
+
+    def run(case):
+        if isinstance(case, bytes):
+            path.write_bytes(case)
+        else:
+            np.savez(path, **{name: one for name, one in (valid | case).items() if one is not None})
+        read_stacks.cache_clear()
+        return open_data(f"archive:{path}").entries
+
+    return Target(spoilt_bytes(content) | changes, run)
+
+
+def hdf5(folder):
+    path = labelled_layouts.write_so2sat(folder, count=2) / "testing.h5"
+    content = path.read_bytes()
+
+    def run(spoilt):
+        path.write_bytes(spoilt)
+        return [entry.load() for entry in open_labelled(f"so2sat:{folder}").entries]
+
+    return Target(spoilt_bytes(content), run)
+
+
+def labels(folder):
+    rows = [labelled_layouts.ben_row(1, number, ["Arable land"]) for number in (1, 2)]
+    for number in (1, 2):
+        labelled_layouts.write_ben_patch(folder, 1, number)
+    path = labelled_layouts.write_metadata(folder, rows)
+    content = path.read_bytes()
+    texts = {key: text for key, text in rows[0].items() if isinstance(text, str)}
+    changes = st.dictionaries(st.sampled_from(sorted(texts)), st.none() | words.map(
+        lambda text: text.encode("utf-8", "ignore").decode()), min_size=1, max_size=3)  # fmt: skip
+
+    def run(case):
+        if isinstance(case, bytes):
+            path.write_bytes(case)
+        else:
+            labelled_layouts.write_metadata(folder, [rows[0] | case, rows[1]])
+        return open_labelled(f"bigearthnet:{folder}").entries
+
+    return Target(spoilt_bytes(content) | changes, run)
+
+
+def listing(folder):
+    lines = "ROIs1970_fall_139_p839\nROIs2017_winter_1_p30.tif\ns2_33UUT_12_34\n"
+    tree = {"train": ["ROIs1970_fall_139_p839", {"a": ["x"]}], "n": 3}
+    cases = st.one_of(
+        st.tuples(st.just("a.txt"), spoilt_text(lines, r"([^_\n]+)")), st.tuples(st.just("a.json"), spoilt_json(tree))
+    )
+    return Target(cases, lambda case: whole(folder / case[0], case[1], lambda path: read_listing(str(path))))
+
+
 def configuration(folder):
     text = "steps: 10\nwarmup: 2\ncrop: 64\nbatch: 2\nlearning_rate: 0.001\nseed: 3\nreal_share: 0.5\n" \
            "radar_dropout: 0.15\nsemantic_steps: 0\nnetwork_options: {width: 16}\n"  # fmt: skip
@@ -230,7 +305,7 @@ def configuration(folder):
 
     def run(spoilt):
         path.write_bytes(spoilt)
-        return line(["train", "tdp-cr", "--config", str(path), "--data", "collection:nowhere", "-o", f"{folder}/run"])
+        return line(["train", "nothing", "--config", str(path), "--data", "collection:nowhere", "-o", f"{folder}/run"])
 
     return Target(spoilt_text(text, r"(?:: |\n)([^\n:]*)"), run)
 
@@ -435,6 +510,7 @@ def metadata(folder):
 TARGETS = {
     one.__name__: one
     for one in (tiff, jpeg2000, tags, safe, archive, annotation, item, radar_item, items, metadata, manifest, benchmark,
-                configuration, onnx, safetensors, card, sidecar, plan, quality, area, product, spec, command)
+                arrays, hdf5, labels, listing, configuration, onnx, safetensors, card, sidecar, plan, quality, area,
+                product, spec, command)
 }  # fmt: skip
 """By name; each makes its files in a folder."""

@@ -26,7 +26,8 @@ def fuzzed(folder, cases, seed, names, *, timeout):
     """Fuzz targets in child processes, one after the other; a child that dies is a finding of the target it was at.
 
     Returns:
-        By target, `cases` that were read, and `failure`, empty where all went well.
+        By target, `cases` that were read, how many of them were `accepted` without an error, and `failure`, empty
+        where all went well.
     """
     found, left = {}, list(names)
     while left:
@@ -47,7 +48,7 @@ def fuzzed(folder, cases, seed, names, *, timeout):
             found[row.pop("target")] = row
         left = [name for name in left if name not in found]
         if left:
-            found[left[0]] = {"cases": 0, "failure": f"the process died: {ended}\n{last}"}
+            found[left[0]] = {"cases": 0, "accepted": 0, "failure": f"the process died: {ended}\n{last}"}
             left = left[1:]
     return found
 
@@ -73,7 +74,7 @@ def fuzz(target, cases, seed):
 
     from sunbreak.errors import SunbreakError
 
-    read = 0
+    read = accepted = 0
 
     @hypothesis.seed(seed)
     @settings(
@@ -82,17 +83,18 @@ def fuzz(target, cases, seed):
     )  # fmt: skip
     @given(target.cases)
     def one(case):
-        nonlocal read
+        nonlocal read, accepted
         read += 1
         with bounded(), contextlib.suppress(SunbreakError):
             target.run(case)
+            accepted += 1
 
     try:
         one()
     except BaseException:
         where, _, case = traceback.format_exc().partition("Failing test case")
-        return {"cases": read, "failure": f"{where[-3000:]}{case[:3000]}"}
-    return {"cases": read, "failure": ""}
+        return {"cases": read, "accepted": accepted, "failure": f"{where[-3000:]}{case[:3000]}"}
+    return {"cases": read, "accepted": accepted, "failure": ""}
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import model_files
 import products
 import stac_layouts
 from sunbreak.cli import main
+from sunbreak.data import open_data
 from sunbreak.errors import InputError, OptionError
 from sunbreak.inputs.opened import open_optical
 from sunbreak.radiometry.read_options import ReadOptions
@@ -66,6 +67,13 @@ def test_settings_that_are_none(tmp_path, content, capsys):
     told = capsys.readouterr().err
     assert told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a" * 3000])
+@pytest.mark.parametrize("kind", ["collection", "archive", "sen12ms-cr"])
+def test_data_under_names_that_no_file_can_have(kind, path):
+    with pytest.raises(OptionError, match="no file or folder can have such a name"):
+        open_data(f"{kind}:{path}")
 
 
 def test_an_item_without_any_link(tmp_path):

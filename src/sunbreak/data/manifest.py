@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from sunbreak.bands import LEVELS, Level
+from sunbreak.data.spec import can_be_path
 from sunbreak.errors import OptionError
 
 MANIFEST: Final = "manifest.csv"
@@ -119,6 +120,8 @@ def check_splits(rows: Iterable[FileRow], listing: str) -> None:
 def _row(root: Path, place: str, line: dict[str, str | None]) -> FileRow:
     cells = {name: (line[name] or "").strip() for name in COLUMNS}
     relative = PurePosixPath(cells["path"])
+    if not can_be_path(cells["path"]):
+        raise OptionError(f"{place}: no file can be called like its path; correct it")
     if not cells["path"] or relative.is_absolute() or ".." in relative.parts:
         raise OptionError(f"{place}: path {cells['path']!r} must lie inside the folder of the collection")
     try:

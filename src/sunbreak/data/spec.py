@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sunbreak.errors import OptionError
 
+LONGEST: Final = 255
+"""Bytes of a name of a file."""
 Value = str | int | float
 """What an option may hold."""
 
@@ -122,6 +124,8 @@ def parse_spec(text: str, forms: Mapping[str, SpecForm]) -> Spec:
         raise OptionError(
             f"data {text!r}: {kind} needs the path of {form.path} after the colon, for example {_example(kind, form)}"
         )
+    if not can_be_path(path):
+        raise OptionError(f"data {text[:80]!r}: no file or folder can have such a name; check the path")
     valid = ", ".join(f"{name}={option.default}" for name, option in form.options.items())
     given: dict[str, Value] = {}
     for part in parts:
@@ -135,6 +139,18 @@ def parse_spec(text: str, forms: Mapping[str, SpecForm]) -> Spec:
         given[name] = form.options[name].read(name, value)
     defaults = {name: option.default for name, option in form.options.items()}
     return Spec(text=text, kind=kind, path=path, options={**defaults, **given}, given=frozenset(given))
+
+
+def can_be_path(text: str) -> bool:
+    """Whether a file may have this name; the system's own answer to others is an error of another kind.
+
+    Args:
+        text: A path.
+
+    Returns:
+        False if it holds NUL, or a name of more than 255 bytes.
+    """
+    return "\0" not in text and all(len(part.encode(errors="replace")) <= LONGEST for part in text.split("/"))
 
 
 def _example(kind: str, form: SpecForm) -> str:

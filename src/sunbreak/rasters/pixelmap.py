@@ -57,6 +57,25 @@ def as_crs(crs: HasWkt, name: str) -> pyproj.CRS:
         ) from error
 
 
+def crs_of_code(code: str, name: str) -> pyproj.CRS:
+    """Find a CRS by its code.
+
+    Args:
+        code: As `EPSG:32633`.
+        name: Where it comes from, for the message.
+
+    Returns:
+        The CRS.
+
+    Raises:
+        GeometryError: There is none.
+    """
+    try:
+        return pyproj.CRS.from_user_input(code)
+    except CRSError as error:
+        raise GeometryError(f"{name}: its CRS {code[:80]!r} is none; expected a code as EPSG:32633") from error
+
+
 @dataclass(frozen=True)
 class Grid:
     """A grid: CRS (None without georeferencing), affine transform, height and width."""

@@ -119,7 +119,7 @@ def _cells(path: Path) -> Iterable[dict[str, Any]]:
         arrow, parquet = _arrow(path)
         try:
             return list(parquet.read_table(path).to_pylist())
-        except (arrow.ArrowException, OSError) as error:
+        except (arrow.ArrowException, OSError, ValueError) as error:  # texts that are none are a ValueError
             raise OptionError(f"{path}: not readable as Parquet ({type(error).__name__}); plan again") from error
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from affine import Affine
-from odc.geo.crs import CRS
 
 from sunbreak.bands import RADAR_BANDS, Level
 from sunbreak.data.archive.dates import day_of
 from sunbreak.data.archive.images import AUTO
 from sunbreak.data.archive.pixels import grid_of
 from sunbreak.data.spec import Spec
-from sunbreak.errors import OptionError, RadiometryError
+from sunbreak.errors import GeometryError, OptionError, RadiometryError
 from sunbreak.inputs.assets import classes_asset, metres, open_asset, optical_assets, radar_assets
 from sunbreak.radiometry.metadata import merge
 from sunbreak.radiometry.product_metadata import from_item
 from sunbreak.rasters.crop import Bounds
-from sunbreak.rasters.pixelmap import Grid, as_crs
+from sunbreak.rasters.pixelmap import Grid, crs_of_code
+from sunbreak.rasters.raster import MAX_SIDE
 
 _SENTINEL_2: Final = re.compile(r"sentinel-?2|^S2[A-D]?_", re.IGNORECASE)
 
@@ -79,6 +79,7 @@ def understand_item(item: dict[str, Any], base: str | Path, spec: Spec) -> Optic
     Raises:
         OptionError: It is neither Sentinel-2 nor Sentinel-1 with VV and VH, or has no day.
         RadiometryError: Its level or offset is unknown or contradictory.
+        GeometryError: What it says of its grid cannot be.
         RasterError: Its finest band has to be opened and cannot be.
     """
     name = str(item.get("id"))
@@ -138,6 +139,12 @@ def _grid(asset: dict[str, Any], properties: dict[str, Any], base: str | Path) -
     shape = asset.get("proj:shape") or properties.get("proj:shape")
     transform = asset.get("proj:transform") or properties.get("proj:transform")
     if (code or epsg) and isinstance(shape, list) and isinstance(transform, list) and len(transform) >= 6:
-        crs = as_crs(CRS(str(code or f"EPSG:{epsg}")), "the item")
-        return Grid(crs, Affine(*(float(value) for value in transform[:6])), (int(shape[0]), int(shape[1])))
+        crs = crs_of_code(str(code or f"EPSG:{epsg}"), "the item")
+        try:
+            affine, (height, width) = Affine(*(float(value) for value in transform[:6])), map(int, shape)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise GeometryError(f"the item: its proj:transform or proj:shape is none ({error}); correct it") from error
+        if not (affine.a and affine.e and 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+            raise GeometryError(f"the item: its proj:shape is {height} x {width}, or its pixels are none; correct it")
+        return Grid(crs, affine, (height, width))
     return grid_of(open_asset(asset["href"], base))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,16 +15,21 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
-from odc.geo.crs import CRS
 
 from sunbreak.bands import OPTICAL_BANDS, RADAR_BANDS, Level
 from sunbreak.data.archive.dates import day_of
 from sunbreak.errors import OptionError, RasterError
 from sunbreak.radiometry.names import band_from_name
-from sunbreak.rasters.pixelmap import Grid, as_crs
+from sunbreak.rasters.pixelmap import Grid, crs_of_code
 
 Array = npt.NDArray[Any]
 
+UNREADABLE: Final = (
+    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError,
+    # arrays of other shapes and types than those of the layouts
+    TypeError, IndexError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
+"""How reading arrays fails."""
 MAX_BYTES: Final = 512 << 20
 """Most bytes of arrays that are held at once; larger archives are folders of files."""
 
@@ -106,7 +112,7 @@ def read_stacks(path: Path) -> Stacks:
             layout = _layout(path, set(file.files))
             wanted = {*layout.optical, layout.radar, layout.classes, *_BESIDE, *map("{}_bands".format, layout.optical)}
             return _sorted_out(path, layout, {name: file[name] for name in file.files if name in wanted})
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise RasterError(f"{path}: cannot be read as NumPy arrays ({error}); fetch or write it again") from error
 
 
@@ -199,4 +205,4 @@ def _grid(path: Path, file: dict[str, Array], shape: tuple[int, int]) -> Grid:
         transform = Affine(x_step, 0, x - x_step / 2, 0, y_step, y - y_step / 2)
     else:
         return bare
-    return Grid(as_crs(CRS(f"EPSG:{int(file['epsg'])}"), str(path)), transform, shape)
+    return Grid(crs_of_code(f"EPSG:{int(file['epsg'])}", str(path)), transform, shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -212,7 +211,7 @@ def _rows(spec: Spec, path: Path) -> Iterator[_Row]:
     missing = [name for name in wanted if name not in _parquet(path, parquet.read_schema).names]
     if missing:
         raise RasterError(f"{path}: has no column {', '.join(missing)}; download the metadata of BigEarthNet v2 again")
-    table = _parquet(path, partial(parquet.read_table, columns=wanted)).to_pydict()
+    table = _parquet(path, lambda path: parquet.read_table(path, columns=wanted).to_pydict())
     chosen = table[CLOUDY_COLUMN] if cloudy else [split == spec["split"] for split in table["split"]]
     for keep, *values in zip(chosen, *(table[name] for name in COLUMNS), strict=True):
         if keep:

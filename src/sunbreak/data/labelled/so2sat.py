@@ -56,6 +56,8 @@ Source: Stewart and Oke 2012, doi:10.1175/BAMS-D-11-00019.1, table 2.
 """
 FILES: Final[dict[str, str]] = {"train": "training.h5", "val": "validation.h5", "test": "testing.h5"}
 """File of every split."""
+DAMAGED: Final = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
+"""How h5py fails on damaged files, of arrays that could not be held among others."""
 FORM: Final = SpecForm(
     path="the folder of So2Sat LCZ42",
     options={"split": Option("test", "file to take", tuple(FILES)), **CLOUD_OPTIONS},
@@ -72,10 +74,10 @@ class _File:
     def labels(self) -> np.ndarray:
         """Check the file and read its labels, (patch, class)."""
         with self._open() as file:
-            missing = [name for name in SHAPES if name not in file]
+            missing = [name for name in SHAPES if name not in self._names(file)]
             if missing:
                 raise RasterError(f"{self.path}: holds no {' and no '.join(missing)}; download So2Sat LCZ42 again")
-            shapes = {name: getattr(file[name], "shape", ()) for name in SHAPES}
+            shapes = {name: getattr(self._array(file, name), "shape", ()) for name in SHAPES}
             for name, shape in SHAPES.items():
                 wanted = (*shapes["sen2"][:1], *shape)
                 if shapes[name] != wanted:
@@ -101,10 +103,29 @@ class _File:
         except OSError as error:
             raise RasterError(f"{self.path}: is no readable HDF5 file ({error}); download it again") from error
 
+    def _names(self, file: Any) -> set[str]:
+        try:
+            return set(file)
+        except DAMAGED as error:
+            raise RasterError(f"{self.path}: is no readable HDF5 file ({error}); download it again") from error
+
+    def _array(self, file: Any, name: str) -> Any:
+        """An array of the file itself: HDF5 may point to other files, and let arrays be made of those."""
+        h5py = importlib.import_module("h5py")
+        try:
+            elsewhere = not isinstance(file.get(name, getlink=True), h5py.HardLink)
+            found = None if elsewhere else file[name]
+            elsewhere = elsewhere or bool(getattr(found, "external", None)) or getattr(found, "is_virtual", False)
+        except DAMAGED as error:
+            raise RasterError(f"{self.path}: its {name} cannot be read ({error}); download it again") from error
+        if elsewhere:
+            raise RasterError(f"{self.path}: its {name} lies in another file; download So2Sat LCZ42 again")
+        return found
+
     def _read(self, file: Any, name: str, which: int | slice) -> np.ndarray:
         try:
-            return np.asarray(file[name][which])
-        except OSError as error:
+            return np.asarray(self._array(file, name)[which])
+        except DAMAGED as error:
             raise RasterError(f"{self.path}: its {name} cannot be read ({error}); download it again") from error
 
 
