@@ -25,6 +25,7 @@ def tm():
     return lambda array: torch.from_numpy(np.asarray(array))[None], functional
 
 
+@pytest.mark.outcome("Numbers", "metrics against independent implementations", "equal")
 def test_errors_equal_torchmetrics(pair, tm):
     tensor, functional = tm
     prediction, target = pair

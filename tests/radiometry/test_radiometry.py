@@ -20,6 +20,7 @@ def encoding(dtype="uint16", offset=0, quantification=10_000, nodata=None):
     return {"dtype": dtype, "offset": offset, "quantification": quantification, "nodata": nodata}
 
 
+@pytest.mark.outcome("Numbers", "every DN through units and offsets and back", "comes back")
 @pytest.mark.parametrize("offset", [0, -1000])
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "int32", "uint32", "float32", "float64"])
 def test_every_dn_comes_back(dtype, offset):

@@ -144,6 +144,7 @@ def test_quality_classes_partition_the_pixels_and_explain_the_source():
     assert ((quality == Quality.CLEAR) == (source == Source.MEASURED)).all()
 
 
+@pytest.mark.outcome("Numbers", "the same scene again", "the same bytes")
 @pytest.mark.parametrize("model", ["scene-prior", DEFAULT])
 def test_the_same_scene_gives_the_same_bytes(model):
     scene, _, _ = cloudy_scene()
@@ -152,6 +153,7 @@ def test_the_same_scene_gives_the_same_bytes(model):
         assert first[name].values.tobytes() == second[name].values.tobytes()
 
 
+@pytest.mark.outcome("Numbers", "blocks of 256 to 1,024 pixels", "the same bytes")
 @pytest.mark.parametrize("block", [256, 512, 1024])
 def test_block_size_changes_nothing(block):
     scene, _, _ = cloudy_scene((700, 900))
@@ -199,6 +201,7 @@ def test_strong_contrasts_under_cloud_show_no_seams():
     assert rmse(product, truth, cloud) < 0.06
 
 
+@pytest.mark.outcome("Numbers", "scene shifted by a cell of the scene prior", "within 0.01 of reflectance")
 def test_shifting_the_scene_by_a_cell_shifts_the_result():
     truth, radar = land((1024, 1280), ["B03", "B08"], seed=13)
     cloud = blob((1024, 1280), (640, 760), 90)
