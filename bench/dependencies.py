@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 EXTRAS = ("onnx", "plot", "data", "stac", "cluster", "view", "train", "docs", "dev")
 ALLOWED = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "HPND", "ISC", "LLVM-exception", "MIT",
-    "MIT-CMU", "MPL-2.0", "PSF-2.0", "Unlicense", "Zlib",
+    "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Unlicense", "Zlib",
 }  # fmt: skip
 """Licences under which a package may be used beside Apache-2.0; MPL-2.0 binds the files of that package alone."""
 WORDS = {
@@ -65,12 +65,19 @@ def licence(name: str) -> str:
     if expression:
         return str(expression)
     classifiers = [line.rpartition("::")[2] for line in told.get_all("Classifier") or () if line.startswith("License")]
-    lines = [*classifiers, *stated.splitlines()[:3]]
+    lines = [*classifiers, *stated.splitlines()[:3]] or _first_lines(name)
     for line in lines:
         known = next((spdx for word, spdx in WORDS.items() if re.search(rf"\b{word}", line, re.IGNORECASE)), None)
         if known:
             return known
     return "; ".join(line.strip() for line in lines) or "not stated"
+
+
+def _first_lines(name: str) -> list[str]:
+    """How the text of the licence begins that a package brings, where it says nothing else."""
+    files = metadata.distribution(name).files or ()
+    texts = (Path(file.locate()).read_text(encoding="utf-8") for file in files if "licenses/LICENSE" in str(file))
+    return next(texts, "").split("\n")[:3]
 
 
 def compatible(expression: str) -> bool:

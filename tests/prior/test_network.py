@@ -185,7 +185,7 @@ def test_what_an_estimator_remembers_goes_with_it(tmp_path):
         estimator, _ = fit_estimator(scene, open_network(scene, RestoreOptions(mapper(tmp_path / "m.onnx"))))
         made = []
         restore_blocks(scene, estimator, lambda block: made.append(block.window), block=256)
-        assert set(made) == set(blocks((300, 330), 512, 128))
+        assert set(made) == set(blocks((300, 330), 256, 128))
         gone = weakref.ref(estimator)
         del estimator
         assert gone() is None

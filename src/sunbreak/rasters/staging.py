@@ -65,7 +65,7 @@ class StagedFolder:
         for marker, what in MARKERS.items():
             if marker != self.marker and (self.out / marker).exists():
                 raise ProductExistsError(f"{self.out}: holds {what}; choose another -o/--out")
-        if (self.out / self.marker).exists() and not self.overwrite:
+        if not self.overwrite and is_whole(self.out, self.marker):
             raise ProductExistsError(
                 f"{self.out}: already holds {MARKERS.get(self.marker, 'files')}; pass --overwrite to replace it"
             )

@@ -199,7 +199,8 @@ def restore_blocks(
     shape = (scene.sizes["y"], scene.sizes["x"])
     # patches across a block's side are shared with the next block, those across its foot run twice: so blocks are tall
     grain = CELL if estimator is None else estimator.grain
-    tall = blocks(shape, block**2 // grain, grain)
+    halved = -(-shape[0] // (2 * CELL)) * CELL  # what lies across the feet in a small scene is remembered
+    tall = blocks(shape, min(block**2 // grain, halved), grain)
     # used where it was made: a block that waits for its turn would only take up memory
     with Bar(shape, "restoring", shown=progress) as bar:
         for _ in side_by_side(lambda window: use(_restore_block(scene, estimator, window)), tall, bar):
