@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sunbreak.bands import L1C_BANDS
-from sunbreak.preview import PANEL, Sketch, scene_colours
+from sunbreak.preview import PANEL, Sketch, colour_uncertainty, scene_colours
 from sunbreak.scene import make_scene
 from sunbreak.tiles import blocks
 
@@ -19,3 +19,10 @@ def test_a_sketch_of_blocks_is_the_thinned_scene(shape, block):
     for window in blocks(shape, block):
         sketch.add(window, optical[:, window.rows, window.cols])
     np.testing.assert_array_equal(sketch.planes, scene_colours(scene))
+
+
+def test_unknown_uncertainty_is_grey_and_measured_pixels_are_black():
+    shown = colour_uncertainty(np.array([[0.0, np.nan]], np.float32))
+    assert shown[:, 0, 0].max() < 10
+    assert len(set(shown[:, 0, 1])) == 1
+    assert 50 < shown[0, 0, 1] < 200

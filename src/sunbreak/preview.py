@@ -24,6 +24,8 @@ PANEL: Final = 640
 GAP: Final = 8
 """White pixels between pictures."""
 GAMMA: Final = 1.0 / 1.4
+UNKNOWN_GREY: Final = 96
+"""Shown where the uncertainty cannot be told, as in medians of several dates."""
 UNCERTAINTY_TOP: Final = 0.08
 """Uncertainty, in reflectance, shown as the brightest colour."""
 UNCERTAINTY_COLOURS: Final = np.array(
@@ -106,10 +108,10 @@ def colour_classes(codes: np.ndarray, legend: Mapping[int, LegendEntry]) -> np.n
 
 
 def colour_uncertainty(sigma: np.ndarray) -> np.ndarray:
-    """Colour the uncertainty from black (measured) to white.
+    """Colour the uncertainty from black (measured) to white; grey where nobody can tell it.
 
     Args:
-        sigma: 1-sigma error in reflectance, (y, x), NaN = no data.
+        sigma: 1-sigma error in reflectance, (y, x), NaN = unknown.
 
     Returns:
         (3, y, x), uint8.
@@ -118,6 +120,7 @@ def colour_uncertainty(sigma: np.ndarray) -> np.ndarray:
     stops = np.arange(len(UNCERTAINTY_COLOURS))
     planes = [np.interp(place, stops, UNCERTAINTY_COLOURS[:, channel]) for channel in range(3)]
     picture: np.ndarray = np.rint(np.stack(planes)).astype(np.uint8)
+    picture[:, np.isnan(sigma)] = UNKNOWN_GREY
     return picture
 
 
