@@ -11,7 +11,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 NETWORK = tdp-cr-prior
 TRIPLET = $(SUNBREAK_DATA)/sen12mscr_triplets/S12CR_1970_139/ROIs1970_fall_139_p839
 
-.PHONY: demo demo-archive demo-transfer docs test lint check-long check-archive reliability study study-smoke transfer-study ablations results weights clean
+.PHONY: demo demo-archive demo-transfer docs test lint check-long check-archive study study-smoke transfer-study ablations results weights clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -65,15 +65,13 @@ test: lint
 	$(PYTEST) $(BUSY:%=--ignore=%); rest=$$?; \
 	wait $$busy; busy=$$?; cat .test-busy.log; exit $$((busy + rest))
 
-# Loads, kills and whole tiles; its dated output is committed in docs/.
+# Loads, kills, fuzzing, whole tiles and everything else that states an outcome; the tables of docs/reliability.md at the end.
+# About two hours; OUTCOMES="not long and outcome" leaves the long ones out.
+OUTCOMES ?= long or outcome
 check-long: $(VENV)/all
-	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m long
-
-# The table of docs/reliability.md, from the tests that state an outcome, long ones included (OUTCOMES="not long and outcome").
-OUTCOMES ?= outcome
-reliability: $(VENV)/all
 	rm -f .outcomes.jsonl
-	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -q -m "$(OUTCOMES)" --outcomes .outcomes.jsonl; $(BIN)/python bench/reliability.py .outcomes.jsonl
+	SUNBREAK_DATA=$(SUNBREAK_DATA) $(BIN)/python -m pytest -m "$(OUTCOMES)" --outcomes .outcomes.jsonl; tests=$$?; \
+	$(BIN)/python bench/reliability.py .outcomes.jsonl && exit $$tests
 
 # Plans and runs against stac-fastapi and pgstac on Debian's PostgreSQL with PostGIS (apt-get install postgresql-15-postgis-3):
 # database and API are started on loopback, in an environment of their own, and stopped afterwards. Output in docs/scale.md.

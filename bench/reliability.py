@@ -1,6 +1,6 @@
 """Print what came of every fault and bad input that tests have tried: the table of docs/reliability.md.
 
-`make reliability` runs the tests that state an outcome (tests/outcomes.py), and this over what they have noted.
+`make check-long` runs the tests that state an outcome (tests/outcomes.py), and this over what they have noted.
 """
 
 import json

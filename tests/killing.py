@@ -5,12 +5,24 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def sunbreak(*arguments):
     return [sys.executable, "-m", "sunbreak.cli", *map(str, arguments)]
+
+
+def children(pid):
+    """Processes that a process has started, read off the kernel's list."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def resident(pid):
+    """Memory of a process in MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def run_quietly(command):

@@ -1,5 +1,6 @@
 """Two hundred scenes under kills: `make check-long`."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import pystac
 import pytest
 
 from catalogues import BBOX, DATES, write_archive, write_catalogue
+from killing import children, resident
 from stac_schemas import validate_file
 
 pytestmark = pytest.mark.long
@@ -31,12 +33,6 @@ def products(dest):
     return sorted(path.parent for path in dest.glob("*/*/item.json"))
 
 
-def children(process):
-    """Processes that a process has started, read off the kernel's list."""
-    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(one) for one in listed]
-
-
 def running(command, log):
     return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
@@ -47,6 +43,17 @@ def wait_for(dest, number, process):
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < limit, f"only {len(products(dest))} products"
         time.sleep(0.2)
+
+
+def finish(command, log):
+    """Run a command to its end; its exit code and the most memory of it and its workers, in MiB, twice a second."""
+    memory = []
+    process = running(command, log)
+    while process.poll() is None:
+        with contextlib.suppress(OSError):  # a process that has just ended
+            memory.append(max(resident(pid) for pid in (process.pid, *children(process.pid))))
+        time.sleep(0.5)
+    return process.returncode, memory
 
 
 def kill_all(process):
@@ -89,7 +96,12 @@ def plan(tmp_path_factory):
     return path, victim["id"]
 
 
-def test_200_scenes_killed_three_times_are_completed(plan, tmp_path, capsys):
+@pytest.mark.outcome(
+    "Load",
+    "`run` over 200 scenes, one damaged, killed three times",
+    "every other item valid; no file beyond those listed",
+)
+def test_200_scenes_killed_three_times_are_completed(plan, tmp_path, capsys, record_property):
     path, damaged = plan
     dest, start = tmp_path / "dest", time.monotonic()
     command = sunbreak("run", path, "-o", dest, *QUICK)
@@ -100,10 +112,12 @@ def test_200_scenes_killed_three_times_are_completed(plan, tmp_path, capsys):
             kill(process)
             process.wait()
     before = {folder: (folder / "item.json").stat().st_mtime_ns for folder in products(dest)}
-    last = subprocess.run(command, check=False, capture_output=True, text=True)
+    with (tmp_path / "last").open("w") as log:
+        code, memory = finish(command, log)
 
-    assert last.returncode == 1
-    named = [line for line in last.stdout.splitlines() if line.startswith("  ")]
+    assert code == 1
+    assert max(memory[len(memory) // 2 :]) < 1.15 * max(memory[: len(memory) // 2]) + 20
+    named = [line for line in (tmp_path / "last").read_text().splitlines() if line.startswith("  ")]
     assert len(named) == 1
     assert damaged in named[0]
     assert "B04" in named[0] or "damaged.tif" in named[0]
@@ -128,5 +142,7 @@ def test_200_scenes_killed_three_times_are_completed(plan, tmp_path, capsys):
     links = [link["href"] for link in json.loads((dest / "collection.json").read_text())["links"]]
     items = sorted(href for href in links if href.endswith("item.json"))
     assert items == [f"./{folder.relative_to(dest)}/item.json" for folder in made]
+    seconds = time.monotonic() - start
+    record_property("measured", f"{seconds:.0f} s in all, at most {max(memory):.0f} MiB a process")
     with capsys.disabled():
-        print(f"\n{SCENES} scenes, killed three times: {time.monotonic() - start:.0f} s in all")
+        print(f"\n{SCENES} scenes, killed three times: {seconds:.0f} s in all")

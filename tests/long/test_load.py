@@ -31,7 +31,8 @@ def peak_of(command):
     return time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
-def test_a_whole_tile_is_simulated_and_restored_within_3_gb(tmp_path, capsys):
+@pytest.mark.outcome("Load", "a whole tile, 10,980 x 10,980 pixels", "simulated and restored within 3 GB")
+def test_a_whole_tile_is_simulated_and_restored_within_3_gb(tmp_path, capsys, record_property):
     scene, out = tmp_path / "scene", tmp_path / "out"
     seconds, peak = peak_of(sunbreak("simulate", "-o", scene, "--size", 10980, "--seed", 5))
     with capsys.disabled():
@@ -40,10 +41,11 @@ def test_a_whole_tile_is_simulated_and_restored_within_3_gb(tmp_path, capsys):
     for way in (QUICK, ()):  # the thriftier first, as the peak is that of all so far
         given = ["--radar", scene / "radar.tif", *way, "--overwrite"]
         seconds, peak = peak_of(sunbreak("restore", scene / "optical.tif", *given, "-o", out))
+        named = " ".join(way) or "by default"
         with capsys.disabled():
-            named = " ".join(way) or "by default"
             print(f"restore 10980 x 10980 {named}: {seconds:.0f} s, peak so far {peak:.2f} GiB")
         assert peak < 3e9 / 2**30
+        record_property("measured", f"{named}: {seconds:.0f} s, peak so far {peak * 2**30 / 1e9:.2f} GB")
         with (
             rasterio.open(scene / "optical.tif") as before,
             rasterio.open(out / "reflectance.tif") as after,

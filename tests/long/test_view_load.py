@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
+from killing import resident
 from products import make_product
 
 pytestmark = pytest.mark.long
@@ -23,12 +23,6 @@ CLIENTS, SECONDS, WARM = 50, 60, 30
 PAUSE = 1.0
 """Seconds between two moves of a client; a move asks for one new tile on either side of the swipe."""
 ZOOMS = (11, 15)
-
-
-def resident(pid):
-    """Memory of a process in MiB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def pan(address, bounds, number, until, found):
@@ -55,7 +49,8 @@ def pan(address, bounds, number, until, found):
     connection.close()
 
 
-def test_fifty_clients_pan_for_a_minute(tmp_path, capsys):
+@pytest.mark.outcome("Load", "the viewer, fifty clients for a minute", "every tile answered; memory stays flat")
+def test_fifty_clients_pan_for_a_minute(tmp_path, capsys, record_property):
     _, out = make_product(tmp_path, "large", size=2048)
     command = [sys.executable, "-m", "sunbreak.cli", "view", str(out), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -84,12 +79,13 @@ def test_fifty_clients_pan_for_a_minute(tmp_path, capsys):
         assert server.wait(timeout=30) == 0
     latency = np.array([one[1] for one in found])
     p50, p99 = np.percentile(latency, [50, 99])
+    told = (
+        f"{len(found)} tiles of 512 x 512 ({len(found) / lasted:.0f}/s), latency p50 {p50:.2f} s, p99 {p99:.2f} s,"
+        f" memory {memory[0]:.0f} MiB after {WARM} s, {max(memory):.0f} at most, {memory[-1]:.0f} at the end"
+    )
+    record_property("measured", told)
     with capsys.disabled():
-        print(
-            f"\n{CLIENTS} clients, {lasted:.0f} s, load {os.getloadavg()[0]:.1f}: {len(found)} tiles of 512 x 512"
-            f" ({len(found) / lasted:.0f}/s), latency p50 {p50:.2f} s, p99 {p99:.2f} s,"
-            f" memory {memory[0]:.0f} MiB after {WARM} s, {max(memory):.0f} at most, {memory[-1]:.0f} at the end"
-        )
+        print(f"\n{CLIENTS} clients, {lasted:.0f} s, load {os.getloadavg()[0]:.1f}: {told}")
     assert all(ok for _, _, ok in found)
     assert len(found) > 10 * CLIENTS
     assert memory[-1] < 1.15 * memory[0] + 20

@@ -163,7 +163,10 @@ def test_the_preview_shows_restored_quality_and_uncertainty(written):
     assert (out.parent / "again.png").read_bytes() == (out / "preview.png").read_bytes()
     uncertainty = picture[:, :, 2 * width + 16 :]
     assert uncertainty[:, cloud].mean() > 10
-    assert (uncertainty[:, ~cloud] == 0).all()
+    clear = ~cloud
+    clear[:9] = False
+    assert (uncertainty[:, clear] == 0).all()
+    assert (uncertainty[:, :9] == 96).all()  # no data: grey
 
 
 @pytest.fixture
