@@ -53,7 +53,6 @@ from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, Torch, has_bf16
 from sunbreak.tiles import PatchGrid, Window
 from sunbreak.weights import Card, read_card
-from sunbreak.weights.graph import check_graph
 
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]
 
@@ -141,8 +140,7 @@ def open_model(path: Path, *, runtime: RuntimeName = "auto", precision: Precisio
     digest = card.verify("onnx")
     if named == "torch":
         digest = card.verify("safetensors")
-    check_graph(path)
-    opened = opening(path, lambda: _opened(card, named, chosen))
+    opened = opening(path, lambda: _opened(card, named, chosen, digest))
     offered = CLASSIFIER_INPUTS if card.kind == "classifier" else INPUTS
     unknown = [name for name in opened.inputs if name not in offered]
     if unknown:
@@ -208,10 +206,12 @@ def reason(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _opened(card: Card, runtime: RuntimeName, precision: str) -> Runtime:
+def _opened(card: Card, runtime: RuntimeName, precision: str, digest: str) -> Runtime:
     if runtime == "onnx":
         return OnnxRuntime(card.onnx)
-    return Torch(card, precision) if runtime == "torch" else OpenVino(card.onnx, precision, card.patch)
+    if runtime == "torch":
+        return Torch(card, precision)
+    return OpenVino(card.onnx, precision, card.patch, digest)
 
 
 def _precision(precision: Precision, runtime: RuntimeName, allowed: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,11 @@ from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
+from sunbreak import cache
 from sunbreak.errors import OptionError
+from sunbreak.processor import of_processor
 from sunbreak.weights import Card
+from sunbreak.weights.graph import check_graph
 from sunbreak.work import THREADS
 
 RuntimeName = Literal["auto", "openvino", "onnx", "torch"]
@@ -62,22 +66,68 @@ Sizes = dict[str, tuple[int | None, ...]]
 class OpenVino:
     """Runs a model file with OpenVINO."""
 
-    def __init__(self, path: Path, precision: str, patch: int) -> None:
-        """Compile the model for this processor.
+    sizes: Sizes
+    """What the file says of its inputs."""
+
+    def __init__(self, path: Path, precision: str, patch: int, sha256: str | None = None) -> None:
+        """Compile the model for this processor, or take it as compiled by an earlier run.
 
         Args:
             path: The ONNX file.
             precision: `fp32` or `bf16`; always passed on, because OpenVINO would choose by itself without saying so.
             patch: Side of a patch; dynamic heights and widths become it.
+            sha256: Of the file, under which the compiled model is kept; None keeps nothing.
 
         Raises:
-            OptionError: The file was exported for patches of another size.
+            OptionError: The graph is not whole or keeps weights elsewhere, or is one for patches of another size.
         """
-        core = import_openvino().Core()
+        openvino = import_openvino()
+        core = openvino.Core()
+        config = {
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
+            # blocks are worked on side by side: a core for each patch is quicker than all cores for one after the other
+            "NUM_STREAMS": str(THREADS),
+            "INFERENCE_NUM_THREADS": str(THREADS),
+        }
+        # what was compiled for another processor, or by another OpenVINO, is another model
+        parts = (
+            sha256,
+            patch,
+            *config.values(),
+            openvino.__version__,
+            of_processor("model name"),
+            of_processor("flags"),
+        )
+        key = cache.digest(repr(parts).encode())
+        kept = None if sha256 is None else self._kept(core, key, config)
+        if kept is None:
+            model, sizes = self._closed(core, path, patch)
+            kept = core.compile_model(model, "CPU", config), sizes
+            if sha256 is not None:
+                cache.keep(key, json.dumps(sizes).encode() + b"\n" + kept[0].export_model().read())
+        self._compiled, self.sizes = kept
+        self._of_thread = threading.local()  # a request serves one thread at a time
+        self.inputs = tuple(port.get_any_name() for port in self._compiled.inputs)
+        self._outputs = [port.get_any_name() for port in self._compiled.outputs]
+
+    @staticmethod
+    def _kept(core: Any, key: str, config: dict[str, str]) -> tuple[Any, Sizes] | None:
+        """The model as an earlier run has compiled it, with the sizes that its file states."""
+        content = cache.load(key)
+        if content is None:
+            return None
+        sizes, _, compiled = content.partition(b"\n")
+        with contextlib.suppress(RuntimeError):  # OpenVINO has changed its mind about its own files
+            return core.import_model(compiled, "CPU", config), {k: tuple(v) for k, v in json.loads(sizes).items()}
+        return None
+
+    @classmethod
+    def _closed(cls, core: Any, path: Path, patch: int) -> tuple[Any, Sizes]:
+        """The model of a file with its open dimensions closed, and the sizes as stated."""
+        check_graph(path)
         model = core.read_model(str(path))
-        self.sizes: Sizes = {port.get_any_name(): self._sizes(path, port) for port in model.inputs}
-        """What the file says of its inputs."""
-        shapes = {port: self._static(self.sizes[port.get_any_name()], patch) for port in model.inputs}
+        sizes = {port.get_any_name(): cls._sizes(path, port) for port in model.inputs}
+        shapes = {port: cls._static(sizes[port.get_any_name()], patch) for port in model.inputs}
         strange = [shape for shape in shapes.values() if tuple(shape[2:]) not in ((1, 1), (patch, patch))]
         if strange:
             raise OptionError(
@@ -86,16 +136,7 @@ class OpenVino:
             )
         if model.is_dynamic():
             model.reshape(shapes)
-        config = {
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
-            # blocks are worked on side by side: a core for each patch is quicker than all cores for one after the other
-            "NUM_STREAMS": str(THREADS),
-            "INFERENCE_NUM_THREADS": str(THREADS),
-        }
-        self._compiled = core.compile_model(model, "CPU", config)
-        self._of_thread = threading.local()  # a request serves one thread at a time
-        self.inputs = tuple(port.get_any_name() for port in model.inputs)
-        self._outputs = [port.get_any_name() for port in model.outputs]
+        return model, sizes
 
     @staticmethod
     def _sizes(path: Path, port: Any) -> tuple[int | None, ...]:
@@ -130,12 +171,13 @@ class OnnxRuntime:
             path: The ONNX file.
 
         Raises:
-            OptionError: ONNX Runtime is not installed.
+            OptionError: ONNX Runtime is not installed, or the graph is not whole or keeps weights elsewhere.
         """
         try:
             import onnxruntime
         except ImportError as error:
             raise OptionError("--runtime onnx needs ONNX Runtime: pip install 'sunbreak[onnx]'") from error
+        check_graph(path)
         self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         self.sizes: Sizes = {
             port.name: tuple(size if isinstance(size, int) else None for size in port.shape)

@@ -29,7 +29,6 @@ from sunbreak.engine import Precision, Runtime, RuntimeName, choose, opening
 from sunbreak.errors import OptionError
 from sunbreak.runtimes import OnnxRuntime, OpenVino
 from sunbreak.weights.card import MAX_PATCH, MOST, class_names, known_names, parsed
-from sunbreak.weights.graph import check_graph
 from sunbreak.weights.trust import verified
 
 Output = Literal["logits", "probabilities"]
@@ -171,10 +170,9 @@ def open_foreign(
     if named == "torch":
         raise OptionError(f"{path}: has no PyTorch form; run it with --runtime openvino or onnx")
     digest = verified(path, sidecar.sha256)
-    check_graph(path)
 
     def make() -> OnnxRuntime | OpenVino:
-        return OnnxRuntime(path) if named == "onnx" else OpenVino(path, chosen, sidecar.patch)
+        return OnnxRuntime(path) if named == "onnx" else OpenVino(path, chosen, sidecar.patch, digest)
 
     opened = opening(path, make)
     _check_input(path, opened.sizes, sidecar)

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from sunbreak.tiles import Window
 
@@ -34,13 +33,16 @@ class Bar:
             label: What is being done.
             shown: Whether to show it; without a terminal it stays silent.
         """
-        self._bar = tqdm(
-            total=shape[0] * shape[1] / 1e6,
-            desc=f"{label:<10}",
-            bar_format="{desc} {percentage:3.0f}% |{bar}| {n:.1f}/{total:.1f} Mpx [{elapsed}<{remaining}]",
-            disable=not shown or not sys.stderr.isatty(),
-            leave=False,
-        )
+        self._bar = None
+        if shown and sys.stderr.isatty():
+            from tqdm import tqdm  # not for nothing: its import takes longer than a small scene
+
+            self._bar = tqdm(
+                total=shape[0] * shape[1] / 1e6,
+                desc=f"{label:<10}",
+                bar_format="{desc} {percentage:3.0f}% |{bar}| {n:.1f}/{total:.1f} Mpx [{elapsed}<{remaining}]",
+                leave=False,
+            )
 
     def advance(self, window: Window) -> None:
         """Count the pixels of a finished window.
@@ -48,7 +50,8 @@ class Bar:
         Args:
             window: The window.
         """
-        self._bar.update(window.height * window.width / 1e6)
+        if self._bar is not None:
+            self._bar.update(window.height * window.width / 1e6)
 
     def __enter__(self) -> Bar:
         return self
@@ -56,7 +59,8 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
 def one_blas_thread() -> threadpool_limits:

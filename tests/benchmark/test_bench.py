@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import rasterio
 
-from sunbreak.benchmark import PARTS, BenchOptions
 from sunbreak.benchmark.child import measured
 from sunbreak.benchmark.inputs import SPACING, mask_of, simulated_scene
 from sunbreak.benchmark.models import jpeg_2000
+from sunbreak.benchmark.parts import PARTS, BenchOptions
 from sunbreak.benchmark.products import safe_product
 from sunbreak.cli import main
 from sunbreak.cli.bench import NAMES

@@ -21,12 +21,13 @@ CASES: Final = "sunbreak.benchmark.cases"
 STARTED: Final = "SUNBREAK_BENCH_STARTED"
 
 
-def measured(case: str, *, threads: int | None = None, **settings: Any) -> dict[str, Any]:
+def measured(case: str, *, threads: int | None = None, caches: Path | None = None, **settings: Any) -> dict[str, Any]:
     """Run a case in a fresh process.
 
     Args:
         case: Name of a function of `cases`.
         threads: Blocks at a time; None leaves it to the package.
+        caches: Folder that stands for the user's folder of caches; None leaves it.
         settings: Its arguments, ready for JSON.
 
     Returns:
@@ -35,7 +36,8 @@ def measured(case: str, *, threads: int | None = None, **settings: Any) -> dict[
     Raises:
         SunbreakError: It failed.
     """
-    extra = {STARTED: repr(time.time())} | ({} if threads is None else {"SUNBREAK_THREADS": str(threads)})
+    extra = {} if threads is None else {"SUNBREAK_THREADS": str(threads)}
+    extra |= {STARTED: repr(time.time())} | ({} if caches is None else {"XDG_CACHE_HOME": str(caches)})
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "sunbreak.benchmark.child", case],

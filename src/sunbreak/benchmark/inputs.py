@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -18,18 +17,6 @@ ROWS: Final = 512
 """Rows of a mask that are written at a time."""
 SPACING: Final = 224
 """Stride of the networks' patches: with a pixel to restore that often, every patch is touched."""
-
-
-def cache_folder(given: Path | None) -> Path:
-    """Where scenes are kept.
-
-    Args:
-        given: What the user chose; None for the usual place of caches.
-
-    Returns:
-        The folder.
-    """
-    return given or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sunbreak" / "bench"
 
 
 def simulated_scene(size: int, folder: Path) -> Path:

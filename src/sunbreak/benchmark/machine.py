@@ -6,10 +6,10 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 from sunbreak._version import __version__
+from sunbreak.processor import of_processor
 from sunbreak.work import THREADS
 
 PACKAGES: Final = ("numpy", "scipy", "rasterio", "openvino", "onnxruntime", "torch")
@@ -22,7 +22,7 @@ def machine() -> dict[str, str]:
     Returns:
         Facts by name, as text: date, versions, processor, cores, memory, load.
     """
-    flags = set(_of_processor("flags").split())
+    flags = set(of_processor("flags").split())
     found = {}
     for name in PACKAGES:
         try:
@@ -32,7 +32,7 @@ def machine() -> dict[str, str]:
     return {
         "sunbreak": __version__,
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "processor": _of_processor("model name") or platform.machine(),
+        "processor": of_processor("model name") or platform.machine(),
         "instructions": " ".join(name for name in ARITHMETIC if name in flags) or "no AVX-512",
         "cores": str(len(os.sched_getaffinity(0))),
         "threads": str(THREADS),
@@ -41,11 +41,3 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "packages": " ".join(f"{name} {version}" for name, version in found.items()),
     }
-
-
-def _of_processor(key: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key), "")

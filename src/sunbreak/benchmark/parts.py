@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from sunbreak.benchmark.cases import SKIES
 from sunbreak.benchmark.child import measured
-from sunbreak.benchmark.inputs import cache_folder, mask_of, simulated_scene
+from sunbreak.benchmark.inputs import mask_of, simulated_scene
 from sunbreak.benchmark.tables import Table
+from sunbreak.cache import cache_folder
 from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.models import DEFAULT
 from sunbreak.work import THREADS
@@ -50,6 +51,11 @@ class BenchOptions:
         if self.repeats < 1 or min(self.sizes) < PATCH or not all(0.0 <= one <= 1.0 for one in self.touched):
             raise OptionError("bench: repeats from 1, sizes from 256, shares of touched patches from 0 to 1")
 
+    @property
+    def scenes(self) -> Path:
+        """Folder of the simulated scenes."""
+        return self.cache or cache_folder("bench")
+
 
 def run_parts(parts: Sequence[str], options: BenchOptions) -> Iterator[Table]:
     """Measure.
@@ -77,6 +83,15 @@ def _often(options: BenchOptions, case: str, threads: int | None = None, **setti
     return [told | measured(case, threads=threads, **settings) for _ in range(options.repeats)]
 
 
+def _anew(options: BenchOptions, case: str) -> Runs:
+    """As on a machine on which Sunbreak has never run: nothing compiled is at hand."""
+    runs = []
+    for _ in range(options.repeats):
+        with tempfile.TemporaryDirectory() as empty:
+            runs.append({"case": f"{case}, anew", "threads": THREADS, **measured(case, caches=Path(empty))})
+    return runs
+
+
 def _restored(options: BenchOptions, folder: Path, touched: float, threads: int | None = None) -> Runs:
     """Restore a simulated scene, from its files to a product."""
     files = {name: str(folder / f"{name}.tif") for name in ("optical", "radar")}
@@ -96,12 +111,16 @@ def _middle(runs: Runs, *keys: str) -> float:
 
 def start(options: BenchOptions) -> Table:
     """From the start of the process to the first restored patch, and the simulator."""
-    first, made = _often(options, "first_patch"), _often(options, "simulator")
-    rows = [
-        ["import to first patch", f"{_middle(first, 'first_patch'):.2f} s", f"{_middle(first, 'peak_mib'):.0f} MiB"],
-        ["simulate 13 x 1024 x 1024", f"{_middle(made, 'simulated'):.2f} s", f"{_middle(made, 'peak_mib'):.0f} MiB"],
+    measured("first_patch")  # compiles the network, where that has not happened before
+    cases = [
+        ("import to first patch", "first_patch", _often(options, "first_patch")),
+        ("the same, the first time on a machine", "first_patch", _anew(options, "first_patch")),
+        ("simulate 13 x 1024 x 1024", "simulated", _often(options, "simulator")),
     ]
-    return Table("Start and simulator", ("what", "time", "peak memory"), rows, first + made)
+    rows = [[what, f"{_middle(runs, key):.2f} s", f"{_middle(runs, 'peak_mib'):.0f} MiB"] for what, key, runs in cases]
+    return Table(
+        "Start and simulator", ("what", "time", "peak memory"), rows, [run for *_, runs in cases for run in runs]
+    )
 
 
 def networks(options: BenchOptions) -> Table:
@@ -143,7 +162,7 @@ def scenes(options: BenchOptions) -> Table:
     """Whole scenes, from file to product, by size and by the share of patches touched."""
     rows, raw = [], []
     for size in options.sizes:
-        folder = simulated_scene(size, cache_folder(options.cache))
+        folder = simulated_scene(size, options.scenes)
         optical = str(folder / "optical.tif")
         copies = _often(options, "copy", optical=optical, out=str(folder / "copy.tif"))
         masks = _often(options, "mask", optical=optical)
@@ -172,7 +191,7 @@ def _stages(runs: Runs, size: int, touched: float) -> list[str]:
 
 def shares(options: BenchOptions) -> Table:
     """Where the threads spend their time, for the largest scene with every patch touched."""
-    folder = simulated_scene(max(options.sizes), cache_folder(options.cache))
+    folder = simulated_scene(max(options.sizes), options.scenes)
     runs = _restored(options, folder, 1.0)
     rows = [[name, "one after the other", _seconds(_middle(runs, "main", name))] for name in WALL]
     rows += [[name, "in the threads beside", _seconds(_middle(runs, "others", name))] for name in SHARED]
@@ -181,7 +200,7 @@ def shares(options: BenchOptions) -> Table:
 
 def threads(options: BenchOptions) -> Table:
     """The smallest scene with every patch touched, in ever more threads."""
-    folder = simulated_scene(min(options.sizes), cache_folder(options.cache))
+    folder = simulated_scene(min(options.sizes), options.scenes)
     rows, raw = [], []
     for count in sorted({1, *(2**step for step in range(1, 4) if 2**step <= THREADS), THREADS}):
         runs = _restored(options, folder, 1.0, threads=count)
@@ -195,7 +214,7 @@ def files(options: BenchOptions) -> Table:
     from sunbreak.benchmark.models import jpeg_2000
     from sunbreak.benchmark.products import safe_product
 
-    folder = simulated_scene(min(options.sizes), cache_folder(options.cache))
+    folder = simulated_scene(min(options.sizes), options.scenes)
     rows, raw = [], []
     for label, case, path in (
         ("GeoTIFF", "decode", folder / "optical.tif"),

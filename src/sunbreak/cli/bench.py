@@ -41,7 +41,9 @@ def run_bench(given: Namespace) -> None:
     Args:
         given: What the parser has found.
     """
-    from sunbreak.benchmark import BenchOptions, as_json, as_text, machine, run_parts
+    from sunbreak.benchmark.machine import machine
+    from sunbreak.benchmark.parts import BenchOptions, run_parts
+    from sunbreak.benchmark.tables import as_json, as_text
     from sunbreak.evaluation.files import write_text
 
     chosen: dict[str, Any] = {
