@@ -1,5 +1,6 @@
 """A model as a STAC item: valid, read by pystac, saying of the model what its files and its card say."""
 
+import base64
 import copy
 import hashlib
 import json
@@ -58,7 +59,10 @@ def test_it_holds_the_card_and_says_what_the_card_says(name):
     assert (told["description"], told["mlm:framework"]) == (card.summary, "PyTorch")
     for asset, file in (("model", card.onnx), ("weights", card.safetensors)):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        assert content["assets"][asset]["file:checksum"] == f"1220{digest}"
+        told = content["assets"][asset]
+        assert told["file:checksum"] == f"1220{digest}"
+        scheme, _, hashed = told["href"].partition(":///sha-256;")
+        assert (scheme, base64.urlsafe_b64decode(hashed + "=").hex()) == ("ni", digest)
     assert content["id"] == f"{name}-{card.sha256['onnx'][:12]}"
 
 
@@ -108,6 +112,14 @@ def test_a_card_that_says_little_has_an_item_that_says_little(tmp_path):
     assert told["mlm:output"][0]["result"]["shape"] == [-1, -1, -1, -1]  # the file does not say
 
 
+def test_a_network_that_sees_no_band_and_does_not_tell_its_classes_has_a_valid_item(tmp_path):
+    nodes = [node("Identity", ["quality"], ["reflectance"]), node("Identity", ["quality"], ["land_cover"])]
+    path = save(tmp_path / "a.onnx", nodes, [("quality", 5)], outputs=("reflectance", "land_cover"))
+    content = described(path)
+    assert "bands" not in content["properties"]
+    assert "classification:classes" not in outputs(content)["land_cover"]
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -145,7 +157,9 @@ def test_a_classifier_tells_its_classes(tmp_path):
 
 
 def test_a_classifier_from_outside_tells_how_its_input_is_scaled(tmp_path):
-    path = sidecar(linear(tmp_path / "a.onnx", np.eye(3), inputs=("radar",)))  # a name that means nothing here
+    path = linear(tmp_path / "a.onnx", np.eye(3), inputs=("radar",))  # a name that means nothing here
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    sidecar(path, sha256={"onnx": digest, "safetensors": 7})
     given = read_sidecar(path.with_suffix(".json"))
     content = json.loads(foreign_item("anybody's", given))
     validate(content)
@@ -153,6 +167,7 @@ def test_a_classifier_from_outside_tells_how_its_input_is_scaled(tmp_path):
     assert told["sunbreak:card"] == json.loads(path.with_suffix(".json").read_text())
     (image,) = told["mlm:input"]
     assert (image["name"], image["bands"]) == ("radar", list(RGB))
+    assert {name: one["file:checksum"] for name, one in content["assets"].items()} == {"model": f"1220{digest}"}
     optical = np.random.default_rng(0).random((1, 3, 4, 4), np.float32)
     scaled = [(optical[0, at] - one["mean"]) / one["stddev"] for at, one in enumerate(image["value_scaling"])]
     assert_allclose(scaled, given.scaled(optical)[0], rtol=1e-4, atol=1e-5)

@@ -126,13 +126,14 @@ def add_model(item: pystac.Item, path: Path, text: str) -> None:
 
 
 def _item(card: Card, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> str:
-    name, checksums = _name(card.name), {file: digest.lower() for file, digest in card.sha256.items()}
+    name, checksums = _name(card.name), {file: str(digest).lower() for file, digest in card.sha256.items()}
+    bands = _bands(card, inputs)
     properties: dict[str, Any] = {
         "title": card.name,
         **({"description": card.summary} if card.summary else {}),
         # "other" is for all that has no SPDX identifier, which includes licences that nobody knows
         "license": card.licence if SPDX.fullmatch(card.licence) and card.licence != "unknown" else "other",
-        "bands": _bands(card, inputs),
+        **({"bands": bands} if bands else {}),
         "mlm:name": name,
         "mlm:architecture": card.architecture.network if card.architecture else "unknown",
         "mlm:tasks": list(dict.fromkeys(task for output in outputs for task in output["tasks"])),
@@ -155,10 +156,7 @@ def _item(card: Card, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]
     )
     for file, digest in checksums.items():
         if file in ARTIFACTS and DIGEST.fullmatch(digest):
-            asset = _file(card, file, digest)
-            # STAC lets an item describe bands of which an asset has at least the names
-            asset.extra_fields["bands"] = [{"name": band["name"]} for band in properties["bands"]]
-            item.add_asset("model" if file == "onnx" else "weights", asset)
+            item.add_asset("model" if file == "onnx" else "weights", _file(card, file, digest, bands))
     return json.dumps(item.to_dict(include_self_link=False), indent=2, ensure_ascii=False)
 
 
@@ -174,15 +172,19 @@ def _bands(card: Card, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*optical, *({"name": band, "unit": "dB"} for band in RADAR_BANDS if band in named)]
 
 
-def _file(card: Card, file: str, digest: str) -> pystac.Asset:
+def _file(card: Card, file: str, digest: str, bands: list[dict[str, Any]]) -> pystac.Asset:
     kind, roles, content = ARTIFACTS[file]
+    fields: dict[str, Any] = {"mlm:artifact_type": kind, "file:checksum": stac.SHA2_256 + digest}
+    if bands:
+        # STAC lets an item describe bands of which an asset has at least the names
+        fields["bands"] = [{"name": band["name"]} for band in bands]
     hashed = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
     return pystac.Asset(
         f"ni:///sha-256;{hashed}",
         title=f"{card.path.with_suffix(f'.{file}').name}: {content}",
         media_type="application/octet-stream",
         roles=roles,
-        extra_fields={"mlm:artifact_type": kind, "file:checksum": stac.SHA2_256 + digest},
+        extra_fields=fields,
     )
 
 
@@ -193,7 +195,7 @@ def _input(port: Port, bands: Sequence[str]) -> dict[str, Any]:
 def _planes(port: Port, card: Card) -> dict[str, Any]:
     """An output of a restoration network."""
     described = {"name": port.name, "tasks": ["regression"], "result": _array(port, IMAGE)}
-    if port.name != "land_cover":
+    if port.name != "land_cover" or not card.land_cover:
         return described
     legend = {code: LAND_COVER_LEGEND[code] for code in card.land_cover}
     return described | {"tasks": ["semantic-segmentation"], "classification:classes": stac.class_objects(legend)}

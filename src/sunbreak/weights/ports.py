@@ -56,8 +56,9 @@ def _port(message: memoryview) -> Port:
 
 
 def _size(dimension: memoryview) -> int:
-    sizes = [value for field, value in fields(dimension) if field == SIZE and isinstance(value, int) and value > 0]
-    return sizes[-1] if sizes else -1
+    # negative numbers are written as those above
+    sizes = (value for field, value in fields(dimension) if field == SIZE and isinstance(value, int))
+    return next((size for size in sizes if 0 < size < 1 << 63), -1)
 
 
 def _all(message: memoryview, wanted: int) -> list[memoryview]:
