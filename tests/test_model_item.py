@@ -59,9 +59,8 @@ def test_it_holds_the_card_and_says_what_the_card_says(name):
     assert (told["description"], told["mlm:framework"]) == (card.summary, "PyTorch")
     for asset, file in (("model", card.onnx), ("weights", card.safetensors)):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        told = content["assets"][asset]
-        assert told["file:checksum"] == f"1220{digest}"
-        scheme, _, hashed = told["href"].partition(":///sha-256;")
+        assert content["assets"][asset]["file:checksum"] == f"1220{digest}"
+        scheme, _, hashed = content["assets"][asset]["href"].partition(":///sha-256;")
         assert (scheme, base64.urlsafe_b64decode(hashed + "=").hex()) == ("ni", digest)
     assert content["id"] == f"{name}-{card.sha256['onnx'][:12]}"
 
