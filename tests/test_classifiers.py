@@ -64,7 +64,7 @@ def test_ours_tells_what_its_card_says(tmp_path):
     assert (fusion.levels, fusion.patch, fusion.uses_radar, fusion.uses_optical) == (("L2A",), 16, True, True)
     assert fusion.facts["runtime"] == "openvino"
     assert len(fusion.facts["weights_sha256"]) == 64
-    assert json.loads(fusion.facts["model_card"])["classes"] == list(CLASSES)
+    assert json.loads(fusion.facts["model_item"])["properties"]["sunbreak:card"]["classes"] == list(CLASSES)
     optical = open_classifier(ours(tmp_path / "o.onnx", WEIGHTS[:3], ALL[:1]))
     assert (optical.uses_optical, optical.uses_radar) == (True, False)
     radar = open_classifier(ours(tmp_path / "r.onnx", WEIGHTS[:3], ALL[1:3]))

@@ -14,7 +14,7 @@ LAYERS = [
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},
     {"radiometry", "engine", "runtimes", "weights", "registry", "models", "cloud_rule", "cloud_network", "stac"}
-    | {"networks", "classifiers", "sidecar"},
+    | {"networks", "classifiers", "sidecar", "model_item"},
     {"grd"},
     {"inputs"},
     {"prior", "preview", "data", "baselines"},

@@ -6,7 +6,6 @@ instead, see `sunbreak.sidecar`. What lies beside the `.onnx` file says which of
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import numpy as np
 from sunbreak import engine
 from sunbreak.bands import LEVELS, OPTICAL_BANDS, RADAR_DB_RANGE
 from sunbreak.errors import OptionError
+from sunbreak.model_item import foreign_item, model_item
 from sunbreak.models import RUN_MODEL
 from sunbreak.runtimes import Runtime
 from sunbreak.sidecar import Sidecar, open_foreign, read_sidecar
@@ -57,7 +57,7 @@ class Classifier:
     needs_radar: bool = False
     """Whether it cannot do without radar: it has never seen a patch that has none."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What the item of a class map says of it: `runtime`, `precision`, `weights_sha256` and `model_card`."""
+    """What the item of a class map says of it: `runtime`, `precision`, `weights_sha256` and `model_item`."""
 
 
 def open_classifier(
@@ -186,7 +186,7 @@ def _ours(path: Path, card: Card, runtime: engine.RuntimeName, precision: engine
         card.name, card.classes, card.bands, card.levels, card.patch,
         uses_radar="radar" in wants, run=run, uses_optical="optical" in wants,
         needs_radar="radar" in wants and card.inputs == NEEDS_RADAR,
-        facts=facts | {"model_card": json.dumps(card.content(), indent=2, ensure_ascii=False)},
+        facts=facts | {"model_item": model_item(card)},
     )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def _foreign(path: Path, runtime: engine.RuntimeName, precision: engine.Precisio
     return Classifier(
         name, sidecar.classes, sidecar.bands, sidecar.levels, sidecar.patch,
         uses_radar=False, run=_foreign_run(path, opened, sidecar),
-        facts=facts | {"model_card": json.dumps(parsed(sidecar.path), indent=2, ensure_ascii=False)},
+        facts=facts | {"model_item": foreign_item(name, sidecar)},
     )  # fmt: skip
 
 

@@ -1,42 +1,10 @@
 """Run model files patch by patch: one protocol, several runtimes, no torch unless asked for.
 
-A model is an ONNX file with a card beside it (`NAME.onnx`, `NAME.json`, see `weights.Card`). It takes any of the inputs
-below by name, for one patch at a time. The bands are those of the card, in its order; a scene may have any subset of
-them. Normalisation lives in the model.
-
-| input | shape | content |
-| --- | --- | --- |
-| `optical` | 1, band, y, x | reflectance, 0 where there is no data and in bands that the scene has not |
-| `present` | 1, band, 1, 1 | 1 for bands that the scene has |
-| `level` | 1, 2, 1, 1 | 1 for the scene's processing level, in the order of `bands.LEVELS` |
-| `radar` | 1, 2, y, x | VV and VH in dB, the lower end of `bands.RADAR_DB_RANGE` where invalid |
-| `radar_valid` | 1, 1, y, x | 1 where the radar is valid |
-| `quality` | 1, 5, y, x | one plane of 0 and 1 for each class of `legend.Quality` |
-| `prior` | 1, band, y, x | the scene prior's reflectance, the measured one in clear pixels; 0 in absent bands |
-| `prior_sigma` | 1, band, y, x | its 1-sigma error, 0 in clear pixels and in absent bands |
-| `regression` | 1, band, y, x | what the prior says of every pixel, clear ones too, without looking at it |
-| `kriging` | 1, band, y, x | what its errors at clear pixels add to that, 0 where too little is clear |
-
-A restoration network returns the first, and what it has learnt of the others:
-
-| output | shape | content |
-| --- | --- | --- |
-| `reflectance` | 1, band, y, x | restored reflectance |
-| `log_variance` | 1, band, y, x | logarithm of its squared error; the card's `sigma_scale` multiplies its root |
-| `land_cover` | 1, class, y, x | probabilities of the classes in the card's `land_cover` |
-
-A classifier, see `sunbreak.classifiers`, takes `optical`, `radar`, `radar_valid`, or
-
-| input | shape | content |
-| --- | --- | --- |
-| `clear` | 1, 1, y, x | 1 where the optical is measured and clear, 0 under cloud and shadow and without data |
-
-and returns the first for the whole patch, and where it looks at both, the others:
-
-| output | shape | content |
-| --- | --- | --- |
-| `logits` | 1, class | logarithms of the odds of the card's `classes` |
-| `logits_optical`, `logits_radar` | 1, class | what each branch alone says |
+A model is an ONNX file with a card beside it (`NAME.onnx`, `NAME.json`, see `weights.Card`). It takes any of `INPUTS`
+by name, for one patch at a time. A restoration network returns the first of `OUTPUTS`, and what it has learnt of the
+others. A classifier, see `sunbreak.classifiers`, takes any of `CLASSIFIER_INPUTS`, and returns the first of
+`CLASSIFIER_OUTPUTS` for the whole patch, and where it looks at both optical and radar, the others. The bands are those
+of the card, in its order; a scene may have any subset of them. Normalisation lives in the model.
 """
 
 from __future__ import annotations
@@ -48,6 +16,7 @@ from typing import Final, TypeVar, get_args
 
 import numpy as np
 
+from sunbreak.bands import RADAR_DB_RANGE
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, Torch, has_bf16
@@ -56,19 +25,35 @@ from sunbreak.weights import Card, read_card
 
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]
 
-INPUTS: Final = (
-    "optical",
-    "present",
-    "level",
-    "radar",
-    "radar_valid",
-    "quality",
-    "prior",
-    "prior_sigma",
-    "regression",
-    "kriging",
-)
-CLASSIFIER_INPUTS: Final = ("optical", "radar", "radar_valid", "clear")
+INPUTS: Final = {
+    "optical": "(1, band, y, x): reflectance, 0 where there is no data and in bands that the scene has not",
+    "present": "(1, band, 1, 1): 1 for bands that the scene has",
+    "level": "(1, 2, 1, 1): 1 for the scene's processing level, L1C or L2A",
+    "radar": f"(1, 2, y, x): VV and VH in dB, {RADAR_DB_RANGE[0]:g} where invalid",
+    "radar_valid": "(1, 1, y, x): 1 where the radar is valid",
+    "quality": "(1, 5, y, x): one plane of 0 and 1 each for no data, clear, thin cloud, thick cloud and shadow",
+    "prior": "(1, band, y, x): the scene prior's reflectance, the measured one in clear pixels; 0 in absent bands",
+    "prior_sigma": "(1, band, y, x): its 1-sigma error, 0 in clear pixels and in absent bands",
+    "regression": "(1, band, y, x): what the prior says of every pixel, clear ones too, without looking at it",
+    "kriging": "(1, band, y, x): what its errors at clear pixels add to that, 0 where too little is clear",
+}
+"""What a restoration network may take."""
+OUTPUTS: Final = {
+    "reflectance": "(1, band, y, x): restored reflectance",
+    "log_variance": "(1, band, y, x): logarithm of its squared error; the card's `sigma_scale` multiplies its root",
+    "land_cover": "(1, class, y, x): probabilities of the classes in the card's `land_cover`",
+}
+"""What it may return."""
+CLASSIFIER_INPUTS: Final = {name: INPUTS[name] for name in ("optical", "radar", "radar_valid")} | {
+    "clear": "(1, 1, y, x): 1 where the optical is measured and clear, 0 under cloud and shadow and without data"
+}
+"""What a classifier may take."""
+CLASSIFIER_OUTPUTS: Final = {
+    "logits": "(1, class): logarithms of the odds of the card's `classes`",
+    "logits_optical": "(1, class): what the optical branch alone says",
+    "logits_radar": "(1, class): what the radar branch alone says",
+}
+"""What it may return."""
 
 Opened = TypeVar("Opened")
 PLACES: Final = ("Exception from ", "Check '")

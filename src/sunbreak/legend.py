@@ -6,6 +6,8 @@ Source: ESA WorldCover 2020/2021 Product User Manual (class codes and colours); 
 
 from __future__ import annotations
 
+import colorsys
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -89,3 +91,29 @@ SCL_TO_QUALITY: Final[dict[int, Quality]] = {
     10: Quality.THIN_CLOUD,  # thin cirrus
     11: Quality.CLEAR,  # snow or ice
 }
+
+SHADES: Final = ((0.75, 0.85), (0.45, 0.95), (0.85, 0.55))
+"""Saturation and value of the colours of classes, in turn."""
+GOLDEN: Final = 0.618033988749895
+"""The golden ratio less 1: its multiples spread evenly over the circle of hues, however many there are."""
+
+
+def class_legend(classes: Sequence[str]) -> dict[int, LegendEntry]:
+    """Codes and colours of scene classes.
+
+    Args:
+        classes: Their names, in the order of the logits.
+
+    Returns:
+        Entries by code, from 1 on; the colours depend on nothing but the code.
+
+    Example:
+        >>> {code: entry.name for code, entry in class_legend(["forest", "water"]).items()}
+        {1: 'forest', 2: 'water'}
+    """
+    legend = {}
+    for index, name in enumerate(classes):
+        hue = (index * GOLDEN + 0.3) % 1
+        red, green, blue = colorsys.hsv_to_rgb(hue, *SHADES[index % len(SHADES)])
+        legend[index + 1] = LegendEntry(name, (round(255 * red), round(255 * green), round(255 * blue)))
+    return legend

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,6 +201,26 @@ def reflectance_bands(names: Sequence[str], stored: Mapping[str, Any]) -> list[d
     ]
 
 
+def class_objects(legend: Mapping[int, LegendEntry]) -> list[dict[str, Any]]:
+    """Describe classes.
+
+    Args:
+        legend: Their codes.
+
+    Returns:
+        One dictionary a class, in the order of the legend.
+    """
+    return [
+        {
+            "value": int(code),
+            "name": re.sub(r"[^0-9A-Za-z]+", "_", entry.name).strip("_") or f"class_{code}",
+            "description": entry.name,
+            "color_hint": "{:02X}{:02X}{:02X}".format(*entry.color),
+        }
+        for code, entry in legend.items()
+    ]
+
+
 def class_band(name: str, legend: Mapping[int, LegendEntry], nodata: int | None = None) -> dict[str, Any]:
     """Describe a band of class codes.
 
@@ -211,16 +232,7 @@ def class_band(name: str, legend: Mapping[int, LegendEntry], nodata: int | None 
     Returns:
         The band with its classes.
     """
-    classes = [
-        {
-            "value": int(code),
-            "name": entry.name.replace(" ", "_").replace("-", "_"),
-            "description": entry.name,
-            "color_hint": "{:02X}{:02X}{:02X}".format(*entry.color),
-        }
-        for code, entry in legend.items()
-    ]
-    band = {"name": name, "data_type": "uint8", "classification:classes": classes}
+    band = {"name": name, "data_type": "uint8", "classification:classes": class_objects(legend)}
     return band if nodata is None else band | {"nodata": nodata}
 
 

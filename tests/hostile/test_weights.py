@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 import model_files
 from classifier_files import linear, sidecar
 from sunbreak.cli import main
-from sunbreak.weights.graph import _fields, check_graph
+from sunbreak.weights.graph import check_graph, fields
 
 GROUP = "Hostile input"
 RUNTIMES = ["openvino", "onnx"]
@@ -113,9 +113,9 @@ def write_trusted(path, content):
 
 def test_the_walk_sees_what_protocol_buffers_see(model):
     content = onnx.load(model)
-    fields = dict(_fields(memoryview(model.read_bytes())))
-    assert fields[1] == content.ir_version
-    assert bytes(fields[7]) == content.graph.SerializeToString()
+    seen = dict(fields(memoryview(model.read_bytes())))
+    assert seen[1] == content.ir_version
+    assert bytes(seen[7]) == content.graph.SerializeToString()
     check_graph(model)
 
 

@@ -46,6 +46,11 @@ def test_it_holds_everything_itself(html):
     ):
         assert f"<h2>{heading}</h2>" in html
     assert "tdp-cr-prior" in html
+    card = html.split("<h2>Model card</h2>")[1]
+    # the card, not the item that holds it
+    for told in ("Restoring Sentinel-2 L1C or L2A reflectance", "regions_seen", "gmacs"):
+        assert told in card
+    assert "mlm:" not in card
 
 
 def test_coverage_is_counted_in_the_files(html, mapped):

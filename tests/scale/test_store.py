@@ -218,6 +218,25 @@ def test_of_two_that_race_the_first_item_wins_and_names_its_own_files(bucket):
     assert found[posixpath.normpath(f"33UUT/a/{item['assets']['one']['href']}")] == b"early"
 
 
+def test_the_item_leads_to_its_model_and_to_its_inputs(bucket, tmp_path):
+    def produce(out):
+        product("model.json")(out)
+        item = json.loads((out / "item.json").read_text())
+        hrefs = ("./model.json", "../inputs/optical.tif", "https://example.org/radar.tif")
+        item["links"] = [{"rel": "derived_from", "href": href} for href in hrefs]
+        (out / "item.json").write_text(json.dumps(item))
+        made.append(out)
+
+    made = []
+    open_store(bucket[2]).make("33UUT/a", produce)
+    found = objects(bucket)
+    (item,) = items(found).values()
+    model, optical, radar = (link["href"] for link in item["links"])
+    assert model == item["assets"]["one"]["href"]
+    assert posixpath.normpath(f"33UUT/a/{model}") in found
+    assert (optical, radar) == (str(made[0].parent / "inputs" / "optical.tif"), "https://example.org/radar.tif")
+
+
 def test_what_a_killed_worker_has_left_is_removed_once_the_scene_is_finished(bucket):
     client, prefix, url = bucket
     store = open_store(url)

@@ -15,14 +15,14 @@ from scenes import cloudy_scene, geobox
 from stac_schemas import validate_file
 from sunbreak.classifiers import Classifier, callable_classifier
 from sunbreak.errors import OptionError, OutputError, ProductExistsError, SunbreakWarning
-from sunbreak.legend import Quality
+from sunbreak.legend import Quality, class_legend
 from sunbreak.rasters.geotiff import RasterWriter
 from sunbreak.scene import make_scene
 from sunbreak.steps import classify as step
 from sunbreak.steps.classify import ClassifyOptions, classify
 from sunbreak.steps.detect import scene_of
 from sunbreak.steps.read import read
-from sunbreak.steps.write_classes import class_legend, write_classes
+from sunbreak.steps.write_classes import write_classes
 
 BANDS = ["B02", "B03", "B04", "B08"]
 
@@ -341,7 +341,9 @@ def test_the_card_of_a_file_goes_with_the_map_and_leaves_with_it(tmp_path):
     scene, out = scene_like(), tmp_path / "out"
     path = sidecar(linear(tmp_path / "a.onnx", np.eye(3)))
     item = write_classes(classify(scene, model=path), out)
-    assert json.loads((out / "model.json").read_text()) == json.loads(path.with_suffix(".json").read_text())
+    card = validate_file(out / "model.json")["properties"]["sunbreak:card"]
+    assert card == json.loads(path.with_suffix(".json").read_text())
+    assert [link.href for link in item.links if link.title == "model"] == ["./model.json"]
     assert item.assets["model"].href == "./model.json"
     write_classes(classify(scene, model=by_colour()), out, overwrite=True)
     assert not (out / "model.json").exists()

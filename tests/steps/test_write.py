@@ -49,7 +49,8 @@ def test_a_network_adds_its_card_and_land_cover_only_where_it_maps_it(tmp_path):
         item = write(restore(scene, model=path), out)
         assert sorted(file.name for file in out.iterdir()) == sorted([*FILES, *more])
         assert ("land_cover" in item.assets) == ("land_cover.tif" in more)
-        assert json.loads((out / "model.json").read_text()) == json.loads(path.with_suffix(".json").read_text())
+        card = validate_file(out / "model.json")["properties"]["sunbreak:card"]
+        assert card == json.loads(path.with_suffix(".json").read_text())
 
 
 def test_files_hold_what_the_product_holds(written):
@@ -215,10 +216,13 @@ def test_the_item_tells_the_classes_the_model_and_its_card(mapped):
     assert told["sunbreak:model"] == "tiny-net"
     assert (told["sunbreak:runtime"], told["sunbreak:precision"]) == ("openvino", "fp32")
     assert told["sunbreak:weights_sha256"] == card["sha256"]["onnx"]
-    assert "sunbreak:model_card" not in told
+    assert "sunbreak:model_item" not in told
     model = item.assets["model"]
-    assert (model.href, model.roles, model.media_type) == ("./model.json", ["metadata"], "application/json")
-    assert json.loads((out / "model.json").read_text()) == card
+    assert (model.href, model.roles, model.media_type) == ("./model.json", ["metadata"], "application/geo+json")
+    assert json.loads((out / "model.json").read_text())["properties"]["sunbreak:card"] == card
+    (link,) = [link for link in item.links if link.rel == "derived_from" and link.title == "model"]
+    assert (link.media_type, link.extra_fields) == ("application/geo+json", {"mlm:name": "tiny-net"})
+    assert link.resolve_stac_object().target.properties["mlm:name"] == "tiny-net"
     for asset in item.assets.values():
         content = (out / asset.href).read_bytes()
         assert asset.extra_fields["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()

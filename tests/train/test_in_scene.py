@@ -9,6 +9,7 @@ import rasterio
 
 from conftest import radar_db, write_raster
 from narrow import SEEN, write_narrow
+from stac_schemas import validate_file
 from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.legend import Quality
 from sunbreak.pipeline import process
@@ -60,7 +61,7 @@ def test_the_product_says_how_its_network_was_adapted(base, scene, better):
     assert told["adapted_from_sha256"] == given["sha256"]["safetensors"]
     assert told["weights_sha256"] not in given["sha256"].values()
     assert told["model"] == "narrow-adapted"
-    card = json.loads(told["model_card"])
+    card = json.loads(told["model_item"])["properties"]["sunbreak:card"]
     assert card["training"]["regions_seen"] == SEEN
     assert card["licence"].startswith("unknown")
     clear = scene["quality"].data == Quality.CLEAR
@@ -147,7 +148,7 @@ def test_the_item_of_a_product_tells_it_and_nothing_is_left_behind(base, scene, 
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"item.json", "model.json", "reflectance.tif"} <= written
     assert all((tmp_path / "out" / name).is_file() for name in written)
-    assert json.loads((tmp_path / "out" / "model.json").read_text())["name"] == "narrow-adapted"
+    assert validate_file(tmp_path / "out" / "model.json")["properties"]["mlm:name"] == "narrow-adapted"
     with rasterio.open(tmp_path / "out" / "reflectance.tif") as file:
         assert file.count == len(scene["band"])
 

@@ -14,6 +14,7 @@ from sunbreak import preview
 from sunbreak.bands import OPTICAL_BANDS, UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.inputs.items import links
 from sunbreak.legend import LAND_COVER_LEGEND, QUALITY_LEGEND, SOURCE_LEGEND, LegendEntry, Quality, Source
+from sunbreak.model_item import CARD
 from sunbreak.radiometry.backscatter import decode_backscatter
 from sunbreak.radiometry.dn import decode
 from sunbreak.radiometry.optical import OpticalImage
@@ -227,7 +228,7 @@ def _provenance(product: Product) -> str:
 
 def _card(folder: Path) -> str:
     try:
-        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))["properties"][CARD]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return ""
     return facts({name.replace("_", " "): value for name, value in card.items()}) if isinstance(card, dict) else ""

@@ -207,11 +207,12 @@ def _keys(store: Any) -> Iterator[str]:
 
 def _moved(item: dict[str, Any], part: str, out: Path) -> dict[str, Any]:
     """An item whose files lie one folder lower, and whose local inputs are named by their whole path."""
-    for asset in item["assets"].values():
-        asset["href"] = f"./{part}/{PurePosixPath(asset['href']).name}"
-    for link in item["links"]:
-        if "://" not in link["href"]:
-            link["href"] = os.path.normpath(out / link["href"])
+    own = {asset["href"] for asset in item["assets"].values()}
+    for one in (*item["assets"].values(), *item["links"]):
+        if one["href"] in own:
+            one["href"] = f"./{part}/{PurePosixPath(one['href']).name}"
+        elif "://" not in one["href"]:
+            one["href"] = os.path.normpath(out / one["href"])
     return item
 
 

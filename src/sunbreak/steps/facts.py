@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sunbreak.legend import SOURCE_LEGEND, Quality, Source
+from sunbreak.model_item import model_item
 from sunbreak.prior.estimators import Estimator
 from sunbreak.prior.network import NetworkEstimator
 from sunbreak.prior.survey import Survey
@@ -40,7 +40,7 @@ def facts(
     if isinstance(estimator, NetworkEstimator) and attrs["model"] != "none":
         model = estimator.model
         attrs |= {"precision": model.precision, "runtime": model.runtime_name, "weights_sha256": model.sha256}
-        attrs["model_card"] = json.dumps(model.card.content(), indent=2, ensure_ascii=False)
+        attrs["model_item"] = model_item(model.card)
     return attrs
 
 

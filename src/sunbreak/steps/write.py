@@ -21,6 +21,7 @@ from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError
 from sunbreak.inputs.product_files import BAND_FILE, MOSAIC, REFLECTANCE, band_file, write_mosaic
 from sunbreak.legend import LAND_COVER_LEGEND, LAND_COVER_NODATA, QUALITY_LEGEND, LegendEntry, Source
+from sunbreak.model_item import add_model
 from sunbreak.radiometry.dn import encode, is_reflectance
 from sunbreak.radiometry.metadata import Metadata, to_tags
 from sunbreak.rasters.geotiff import RasterSpec, failing_as
@@ -197,7 +198,7 @@ class ProductWriter:
         """Turn the blocks into COGs, add preview and STAC item, verify all, and give them their final names.
 
         Args:
-            attrs: Attributes of the product for the item, see `steps.facts.facts`; `model_card` becomes a file.
+            attrs: Attributes of the product for the item, see `steps.facts.facts`; `model_item` becomes a file.
             cloudy: The cloudy picture for the preview, see `preview.scene_colours`.
 
         Returns:
@@ -217,11 +218,9 @@ class ProductWriter:
             preview.write_png(picture, folder / "preview.png")
             assets = product_assets(files, self._bands, self._encoding)
             assets["preview"] = picture_asset(folder / "preview.png", files)
-            if attrs.get("model_card"):
-                card = self._stage.path(OPTIONAL["model"])
-                card.write_text(attrs["model_card"] + "\n", encoding="utf-8")
-                assets["model"] = stac.file_asset(card, "Card of the model that restored", ["metadata"], [])
             item = stac.make_item(self._stage.out, self._geobox, attrs, assets)
+            if attrs.get("model_item"):
+                add_model(item, self._stage.path(OPTIONAL["model"]), attrs["model_item"])
             item.set_self_href(str(self._stage.out / ITEM))
             item.save_object(include_self_link=False, dest_href=str(folder / ITEM))
         outdated = _listed(self._stage.out) - {path.name for path in folder.iterdir()}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import colorsys
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -18,7 +16,8 @@ from odc.geo.geobox import GeoBox
 
 from sunbreak import preview, stac
 from sunbreak.errors import OptionError, ProductExistsError
-from sunbreak.legend import LegendEntry, Quality
+from sunbreak.legend import LegendEntry, Quality, class_legend
+from sunbreak.model_item import add_model
 from sunbreak.rasters.geotiff import RasterSpec, failing_as
 from sunbreak.rasters.staging import StagedFolder
 from sunbreak.steps.classify import CLOUD_NODATA, UNCLASSIFIED
@@ -33,31 +32,6 @@ NAMES: Final = "scene_classes.tif.aux.xml"
 """Where GDAL, and with it QGIS, looks for the names of the classes."""
 MOSTLY: Final = 50
 """Percent of cloud from which a cell counts as under cloud."""
-SHADES: Final = ((0.75, 0.85), (0.45, 0.95), (0.85, 0.55))
-"""Saturation and value of the colours of classes, in turn."""
-GOLDEN: Final = 0.618033988749895
-"""The golden ratio less 1: its multiples spread evenly over the circle of hues, however many there are."""
-
-
-def class_legend(classes: Sequence[str]) -> dict[int, LegendEntry]:
-    """Codes and colours of scene classes.
-
-    Args:
-        classes: Their names, in the order of the logits.
-
-    Returns:
-        Entries by code, from 1 on; the colours depend on nothing but the code.
-
-    Example:
-        >>> {code: entry.name for code, entry in class_legend(["forest", "water"]).items()}
-        {1: 'forest', 2: 'water'}
-    """
-    legend = {}
-    for index, name in enumerate(classes):
-        hue = (index * GOLDEN + 0.3) % 1
-        red, green, blue = colorsys.hsv_to_rgb(hue, *SHADES[index % len(SHADES)])
-        legend[index + 1] = LegendEntry(name, (round(255 * red), round(255 * green), round(255 * blue)))
-    return legend
 
 
 def class_percent(classes: xr.Dataset) -> dict[str, float]:
@@ -128,15 +102,13 @@ class ClassMapWriter:
             picture = self._stage.path(FILES["preview"])
             preview.write_png(_picture(classes, legend, scene), picture)
             assets = _assets(files, picture, legend)
-            if classes.attrs.get("model_card"):
-                card = self._stage.path(FILES["model"])
-                card.write_text(classes.attrs["model_card"] + "\n", encoding="utf-8")
-                assets["model"] = stac.file_asset(card, "Card of the model that classified", ["metadata"], [])
             item = _item(self._stage.out, classes, assets)
+            if classes.attrs.get("model_item"):
+                add_model(item, self._stage.path(FILES["model"]), classes.attrs["model_item"])
             item.set_self_href(str(self._stage.out / ITEM))
             item.save_object(include_self_link=False, dest_href=str(self._stage.staging / ITEM))
         self._stage.publish()
-        if "model" in before - set(assets):  # of an earlier classifier
+        if "model" in before - set(item.assets):  # of an earlier classifier
             (self._stage.out / FILES["model"]).unlink(missing_ok=True)
         return item
 
@@ -171,7 +143,7 @@ def write_classes(
 
     Returns:
         The STAC item: `scene_classes.tif` with the class and its confidence in percent, `cloud.tif`, `preview.png`, and
-        the classifier's card.
+        the classifier as an item of its own.
 
     Raises:
         ProductExistsError: The folder already holds a finished product.
@@ -198,8 +170,6 @@ def _item(out: Path, classes: xr.Dataset, assets: Mapping[str, pystac.Asset]) ->
 
 def _assets(files: Mapping[str, Path], picture: Path, legend: Mapping[int, LegendEntry]) -> dict[str, pystac.Asset]:
     band = stac.class_band("scene_class", legend, UNCLASSIFIED)
-    for entry in band["classification:classes"]:
-        entry["name"] = re.sub(r"[^0-9A-Za-z]+", "_", entry["description"]).strip("_") or f"class_{entry['value']}"
     percent = {"data_type": "uint8", "unit": "%"}
     confidence = {"name": "confidence", "nodata": UNCLASSIFIED, **percent}
     cloud = {"name": "cloud", "nodata": CLOUD_NODATA, **percent}

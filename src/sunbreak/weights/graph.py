@@ -11,6 +11,7 @@ Source: onnx.proto3 of ONNX 1.17 (numbers of fields), and the encoding of protoc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +54,25 @@ def check_graph(path: Path) -> None:
     Raises:
         OptionError: It does, is too large, or is no ONNX file.
     """
+    with reading(path) as content:
+        elsewhere = _elsewhere(content)
+    if elsewhere is not None:
+        raise OptionError(f"{path}: keeps its weights in another file ({elsewhere}); export it again as one file")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[memoryview]:
+    """Read an ONNX file, and whatever cannot be understood of it as such.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Its content, for `fields`.
+
+    Raises:
+        OptionError: It cannot be read, is too large, or what is done with its content meets something strange.
+    """
     try:
         size = path.stat().st_size
         content = memoryview(path.read_bytes()) if size <= MAX_BYTES else None
@@ -61,11 +81,9 @@ def check_graph(path: Path) -> None:
     if content is None:
         raise OptionError(f"{path}: is {size >> 20} MiB long, which no ONNX file can be; check the path")
     try:
-        elsewhere = _elsewhere(content)
+        yield content
     except (ValueError, IndexError) as error:
         raise OptionError(f"{path}: not a model that can be run ({error}); export or copy it again") from error
-    if elsewhere is not None:
-        raise OptionError(f"{path}: keeps its weights in another file ({elsewhere}); export it again as one file")
 
 
 def _elsewhere(content: memoryview) -> str | None:
@@ -79,7 +97,7 @@ def _elsewhere(content: memoryview) -> str | None:
             raise ValueError("its graph has more parts than any network")
         if kind == "node":
             _check_node(message)
-        for field, value in _fields(message):
+        for field, value in fields(message):
             if kind == "tensor":
                 if field == EXTERNAL_DATA or (field == DATA_LOCATION and value != 0):
                     return _named(value)
@@ -90,8 +108,8 @@ def _elsewhere(content: memoryview) -> str | None:
 
 def _check_node(message: memoryview) -> None:
     """Every node has an operator, an output and, but for few operators, a first input."""
-    fields = [(field, bytes(value)) for field, value in _fields(message) if isinstance(value, memoryview)]
-    first = {name: next((value for field, value in fields if field == name), b"") for name in (INPUT, OUTPUT, OPERATOR)}
+    given = [(field, bytes(value)) for field, value in fields(message) if isinstance(value, memoryview)]
+    first = {name: next((value for field, value in given if field == name), b"") for name in (INPUT, OUTPUT, OPERATOR)}
     if not first[OPERATOR] or not first[OUTPUT] or not (first[INPUT] or first[OPERATOR] in WITHOUT_INPUT):
         operator = first[OPERATOR][:100].decode(errors="replace") or "without a name"
         raise ValueError(f"its node {operator} has no input or no output")
@@ -99,13 +117,23 @@ def _check_node(message: memoryview) -> None:
 
 def _named(entry: memoryview | int) -> str:
     """The value of an entry, as far as it is one."""
-    parts = dict(_fields(entry)) if isinstance(entry, memoryview) else {}
+    parts = dict(fields(entry)) if isinstance(entry, memoryview) else {}
     value = parts.get(2)
     return bytes(value[:200]).decode(errors="replace") if isinstance(value, memoryview) else "not named"
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """Number and value of every field; what is no integer or message is left out."""
+def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """Take a message of protocol buffers apart.
+
+    Args:
+        message: The message.
+
+    Yields:
+        Number and value of every field; what is no integer or message is left out.
+
+    Raises:
+        ValueError: It is cut off, or no such message.
+    """
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

@@ -102,7 +102,7 @@ def find_source(source: str | Path | Classifier) -> Source:
     if not isinstance(source, Classifier):
         seen = regions_seen(source)
         card = Path(source) / "model.json" if Path(source).is_dir() else Path(source).with_suffix(".json")
-        free = "model_card" in made.facts and _licence(card) == LICENCE
+        free = "model_item" in made.facts and _licence(card) == LICENCE
     return Source(
         named, made.facts.get("weights_sha256") or _answers(made), made.classes, made.bands, made.levels, made.patch,
         seen, free, classifier=made,
