@@ -70,7 +70,7 @@ def test_a_scene_is_classified_in_one_command_without_torch(folder):
     assert (codes > 0).all()
     assert ((confidence >= 34) & (confidence <= 100)).all()
     told = json.loads((folder / "out" / "item.json").read_text())
-    assert {link["title"] for link in told["links"] if link["rel"] == "derived_from"} == {"optical", "radar"}
+    assert {link["title"] for link in told["links"] if link["rel"] == "derived_from"} == {"optical", "radar", "model"}
     assert told["properties"]["sunbreak:buffer"] == 0
     for name, share in told["properties"]["sunbreak:class_percent"].items():
         assert f"{name} {share} %" in line

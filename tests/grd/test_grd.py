@@ -96,7 +96,8 @@ def test_the_command_line_takes_a_product_and_the_item_names_all_inputs(tmp_path
     item = json.loads((out / "item.json").read_text())
     assert item["properties"]["sunbreak:restored_by"].keys() == {"network with radar"}
     named = {link["title"]: Path(link["href"]).name for link in item["links"] if link["rel"] == "derived_from"}
-    assert named == {"optical": "s2.tif", "radar": grd.with_suffix(".zip").name, "dem": "dem.tif"}
+    radar = grd.with_suffix(".zip").name
+    assert named == {"optical": "s2.tif", "radar": radar, "dem": "dem.tif", "model": "model.json"}
     # it lies on no map, so what shows products leaves it out
     assert read_product(out).radar is None
     assert main(["restore", str(optical), "--dem", str(dem), "-o", str(tmp_path / "other")]) == 2

@@ -68,7 +68,8 @@ def test_the_item_lists_every_band(restored):
     assert [one["name"] for one in item.assets["reflectance"].extra_fields["bands"]] == list(L2A_BANDS)
     assert item.assets["B05"].extra_fields["bands"][0]["raster:offset"] == pytest.approx(-0.1)
     links = {link.title: link.href for link in item.links if link.rel == "derived_from"}
-    assert {name: href.rpartition("/")[2] for name, href in links.items()} == {"optical": "s2.json", "radar": "s1.json"}
+    named = {name: href.rpartition("/")[2] for name, href in links.items()}
+    assert named == {"optical": "s2.json", "radar": "s1.json", "model": "model.json"}
     assert item.properties["sunbreak:quality_from"] == "SCL"
 
 
