@@ -62,7 +62,7 @@ def check_graph(path: Path) -> None:
         raise OptionError(f"{path}: is {size >> 20} MiB long, which no ONNX file can be; check the path")
     try:
         elsewhere = _elsewhere(content)
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise OptionError(f"{path}: not a model that can be run ({error}); export or copy it again") from error
     if elsewhere is not None:
         raise OptionError(f"{path}: keeps its weights in another file ({elsewhere}); export it again as one file")
@@ -90,10 +90,13 @@ def _elsewhere(content: memoryview) -> str | None:
 
 def _check_node(message: memoryview) -> None:
     """Every node has an operator, an output and, but for few operators, a first input."""
-    fields = [(field, bytes(value)) for field, value in _fields(message) if isinstance(value, memoryview)]
-    first = {name: next((value for field, value in fields if field == name), b"") for name in (INPUT, OUTPUT, OPERATOR)}
-    if not first[OPERATOR] or not first[OUTPUT] or not (first[INPUT] or first[OPERATOR] in WITHOUT_INPUT):
-        operator = first[OPERATOR][:100].decode(errors="replace") or "without a name"
+    first: dict[int, bytes] = {}
+    for field, value in _fields(message):
+        if field in (INPUT, OUTPUT, OPERATOR) and isinstance(value, memoryview):
+            first.setdefault(field, bytes(value[:100]))
+    name, output, operand = (first.get(field, b"") for field in (OPERATOR, OUTPUT, INPUT))
+    if not name or not output or not (operand or name in WITHOUT_INPUT):
+        operator = name.decode(errors="replace") or "without a name"
         raise ValueError(f"its node {operator} has no input or no output")
 
 
@@ -109,6 +112,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
+        if key >> 32:  # parsers differ in what they make of such a field: some leave its upper bits out
+            raise ValueError("it is no ONNX file")
         kind = key & 7
         if kind == _VARINT:
             number, at = _varint(message, at)
