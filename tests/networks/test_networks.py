@@ -199,13 +199,13 @@ OPTIONS = {
     "naf-unet": "depths", "cloud-mask": "widths", "scene-classifier": "classes",
 }  # fmt: skip
 WILD = (
-    10**9, 10**400, [10**9], [10**9] * 4, [1] * 100_000, [[10**9]], -(10**9), float("inf"), float("nan"),
+    10**9, 10**5000, [10**400], [10**9] * 4, [1] * 100_000, [[10**9]], -(10**9), float("inf"), float("nan"),
     [float("nan")], [0.5] * 5, [], {}, "wide", None,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("value", WILD, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize("value", WILD, ids=range(len(WILD)))
 def test_wild_options_are_refused_in_one_line_and_take_no_memory(name, value):
     with pytest.raises(OptionError, match=f"network '{name}': .") as told:
         build(name, {OPTIONS[name]: value})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -47,9 +46,6 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     module, function = known[name].builder.split(".")
     builder = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     options = dict(config or {})
-    for option, value in options.items():
-        if not _amount(value) <= MOST:  # NaN is not
-            raise OptionError(f"network {name!r}: {option} is {str(value)[:60]}; its numbers may add up to {MOST}")
     try:
         _check_size(builder, options)
         network: nn.Module = builder(**options)
@@ -58,16 +54,19 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     return network
 
 
-def _amount(value: Any) -> float:
-    """What the numbers of an option add up to, whatever their sign; entries that are none count one."""
-    if isinstance(value, list | tuple):
-        return math.fsum(max(_amount(one), 1.0) for one in value)
-    return abs(value) if isinstance(value, int | float) else 0.0
-
-
 def _check_size(builder: Callable[..., nn.Module], options: dict[str, Any]) -> None:
     """Build without memory for the weights first: options of a card may come from anywhere."""
+    for option, value in options.items():
+        if not _amount(value) <= MOST:  # NaN is not
+            raise ValueError(f"{option} is {str(value)[:60]}; its numbers may add up to {MOST}")
     with torch.device("meta"):
         count = sum(weight.numel() for weight in builder(**options).parameters())
     if count > MOST_PARAMETERS:
         raise ValueError(f"its options describe {count:,} parameters, the limit is {MOST_PARAMETERS:,}")
+
+
+def _amount(value: Any) -> float:
+    """What the numbers of an option add up to, whatever their sign; entries that are none count one."""
+    if isinstance(value, list | tuple):
+        return sum(max(_amount(one), 1.0) for one in value)
+    return float(min(abs(value), MOST + 1)) if isinstance(value, int | float) else 0.0
