@@ -9,7 +9,7 @@ import sunbreak
 
 ROOT = Path(sunbreak.__file__).parent
 LAYERS = [
-    {"errors", "_version", "clock", "heap", "cache", "processor"},
+    {"errors", "_version", "clock", "heap", "cache", "processor", "replacing"},
     {"bands", "legend", "combinations", "morphology", "tiles", "composing"},
     {"scene", "work", "terminal"},
     {"rasters", "metrics", "simulate"},

@@ -36,6 +36,10 @@ class Seconds:
         if self.outer is not None:
             self.outer.add(name, seconds)
 
+    def rounded(self) -> dict[str, float]:
+        """What an item tells: the seconds of `main` by name, to hundredths."""
+        return {name: round(value, 2) for name, value in self.main.items()}
+
 
 _OF_THREAD: Final = threading.local()
 _collected: Seconds | None = None

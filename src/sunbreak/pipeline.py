@@ -9,13 +9,16 @@ import contextlib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pystac
 import rasterio
+import xarray as xr
 
 from sunbreak import preview
 from sunbreak.clock import collecting, spent_on
+from sunbreak.engine import Model
 from sunbreak.inputs.opened import Source
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.keeping import keeping
@@ -86,28 +89,37 @@ def process(
             scene = mask(scene, options=mask_options, folder=writer.scratch, progress=progress)
         with spent_on("references"):
             scene = with_references(scene, others, options=mask_options, folder=writer.scratch, progress=progress)
-        with adapting(
-            scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
-            folder=writer.scratch, progress=progress,
-        ) as (network, adapted):  # fmt: skip
-            with spent_on("fit"):
-                estimator, found = fit_estimator(
-                    scene, network, everywhere=options.everywhere, block=options.block, progress=progress
-                )
-            with spent_on("restore"):
-                sketch = preview.Sketch((scene.sizes["y"], scene.sizes["x"]), list(map(str, scene["band"].values)))
-
-                def use(block: RestoredBlock) -> None:
-                    writer.write(block)
-                    if block.optical is not None:
-                        sketch.add(block.window, block.optical)
-
-                restore_blocks(scene, estimator, use, block=options.block, progress=progress)
-            seconds = {name: round(value, 2) for name, value in spent.main.items()}
-            told = facts(estimator, found, writer.sources) | adapted | {"seconds": seconds}
-        del estimator  # with the patches it remembers; laying out the files needs the memory
+        told, cloudy = _restore(scene, network, options, writer, progress=progress)
+        seconds = {"seconds": spent.rounded()}
         with spent_on("publish"):
-            return writer.publish(scene.attrs | told, sketch.planes)
+            return writer.publish(scene.attrs | told | seconds, cloudy)
+
+
+def _restore(
+    scene: xr.Dataset, network: Model | None, options: RestoreOptions, writer: ProductWriter, *, progress: bool
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Fit, restore and write block by block: what the item says of it, and the cloudy picture for the preview.
+
+    What the estimator remembers goes with it: laying out the files needs the memory.
+    """
+    sketch = preview.Sketch((scene.sizes["y"], scene.sizes["x"]), list(map(str, scene["band"].values)))
+
+    def use(block: RestoredBlock) -> None:
+        writer.write(block)
+        if block.optical is not None:
+            sketch.add(block.window, block.optical)
+
+    with adapting(
+        scene, network, options.adapt_seconds, runtime=options.runtime, precision=options.precision,
+        folder=writer.scratch, progress=progress,
+    ) as (network, adapted):  # fmt: skip
+        with spent_on("fit"):
+            estimator, found = fit_estimator(
+                scene, network, everywhere=options.everywhere, block=options.block, progress=progress
+            )
+        with spent_on("restore"):
+            restore_blocks(scene, estimator, use, block=options.block, progress=progress)
+        return facts(estimator, found, writer.sources) | adapted, sketch.planes
 
 
 def compose(
@@ -153,7 +165,6 @@ def compose(
             layers = ranked(masked(stack.layers, mask_options, writer.scratch, progress=progress), progress=progress)
         with spent_on("compose"):
             compose_blocks(stack, layers, writer.write, options, progress=progress)
-        seconds = {name: round(value, 2) for name, value in spent.main.items()}
+        told = composite_facts(layers, options, writer.sources) | {"seconds": spent.rounded()}
         with spent_on("publish"):
-            told = composite_facts(layers, options, writer.sources)
-            return writer.publish(stack.scene.attrs | told | {"seconds": seconds})
+            return writer.publish(stack.scene.attrs | told)

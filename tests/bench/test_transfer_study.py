@@ -22,7 +22,9 @@ def loaded(name):
     """A script as a module."""
     spec = importlib.util.spec_from_file_location(name, BENCH / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path, str(BENCH)])  # where a script finds those beside it
+        spec.loader.exec_module(module)
     return module
 
 

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ SKILLS = {"source": 0.5, "restored": 0.55, "kd-fusion": 0.6, "equal": 0.62, "irm
 def tables():
     spec = importlib.util.spec_from_file_location("transfer_tables", BENCH / "transfer_tables.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path, str(BENCH)])  # where a script finds those beside it
+        spec.loader.exec_module(module)
     return module
 
 

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 
 import numpy as np
 import pystac
@@ -19,6 +20,7 @@ from sunbreak.cli import main
 from sunbreak.pipeline import compose, process
 from sunbreak.simulate import CloudSpec, SceneSpec, write_scene
 from sunbreak.steps.compose_block import METHODS, CompositeOptions
+from sunbreak.steps.read_date import read_date
 
 FILES = ["item.json", "observations.tif", "preview.png", "quality.tif", "reflectance.tif", "uncertainty.tif"]
 COUNT, SIZE = 3, 256
@@ -147,6 +149,33 @@ def test_folders_days_tiles_and_areas_choose(dates, tmp_path, capsys):
     for path in (dates / "products" / "33TVL" / "month").iterdir():
         path.unlink()
     (dates / "products" / "33TVL" / "month").rmdir()
+
+
+def test_products_as_object_stores_hold_them_are_composed_too(dates, tmp_path):
+    kept = tmp_path / "kept"
+    for folder in products(dates):
+        there = shutil.copytree(folder, kept / folder.name)
+        below = there / "files-0123456789ab"
+        below.mkdir()
+        item = json.loads((there / "item.json").read_text())
+        for asset in item["assets"].values():
+            name = asset["href"].removeprefix("./")
+            (there / name).rename(below / name)
+            asset["href"] = f"./{below.name}/{name}"
+        (there / "item.json").write_text(json.dumps(item))
+    assert run(kept, "-o", tmp_path / "here") == run(*products(dates), "-o", tmp_path / "there") == 0
+    for name in ("reflectance.tif", "quality.tif", "uncertainty.tif", "observations.tif"):
+        np.testing.assert_array_equal(pixels(tmp_path / "here" / name), pixels(tmp_path / "there" / name))
+
+
+def test_a_product_whose_item_tells_no_time_has_that_of_its_files(dates, tmp_path):
+    spoilt = shutil.copytree(products(dates)[0], tmp_path / "spoilt")
+    item = json.loads((spoilt / "item.json").read_text())
+    told = item["properties"]["datetime"]
+    for wrong in ("yesterday", 20240501, "0001-01-01T00:00:00+23:00"):
+        item["properties"]["datetime"] = wrong
+        (spoilt / "item.json").write_text(json.dumps(item))
+        assert read_date(spoilt).attrs["datetime"] == told
 
 
 def test_the_destination_of_a_run_is_composed_tile_by_tile(tmp_path, capsys):

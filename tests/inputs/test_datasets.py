@@ -118,6 +118,15 @@ def test_some_bands_without_dask_do_as_well(item):
     np.testing.assert_array_equal(scene.optical.values, sunbreak.read(item, bands=["B02", "B8A"]).optical.values)
 
 
+@pytest.mark.parametrize("chunks", [None, {"x": 128, "y": 100}])
+def test_the_order_of_the_dimensions_changes_nothing(item, chunks):
+    dataset = load(item, chunks) if chunks else load(item).load()
+    beside = xr.Variable(("corner", "side"), np.zeros((4, 2), "uint16"))
+    turned = dataset.transpose("x", "y").assign(B01=beside)  # no plane of the grid
+    scene = sunbreak.read(turned, **KNOWN)
+    same_scene(scene, sunbreak.read(dataset.drop_vars("B01", errors="ignore"), **KNOWN))
+
+
 def test_datasets_that_are_no_scene_are_refused(item):
     dataset = load(item)
     several = xr.concat([dataset, dataset], "time")

@@ -8,8 +8,9 @@ import pytest
 
 from sunbreak.errors import GeometryError, OptionError
 from sunbreak.evaluation import write_report
+from sunbreak.metrics.confidence import expected_calibration_error
 from sunbreak.metrics.scene_class_report import MAJORITY, SceneClassReport
-from sunbreak.metrics.scene_classes import average_accuracy, expected_calibration_error, kappa, macro_f1
+from sunbreak.metrics.scene_classes import average_accuracy, kappa, macro_f1
 
 CLASSES = ("forest", "sea, or lake", "town", "desert")
 COUNT = 240

@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from sunbreak.errors import GeometryError, OptionError
 from sunbreak.metrics import accuracy
+from sunbreak.metrics.confidence import expected_calibration_error, probabilities
 from sunbreak.metrics.scene_classes import (
     COVERS,
     average_accuracy,
@@ -15,10 +16,8 @@ from sunbreak.metrics.scene_classes import (
     class_scores,
     contribution,
     cover_of,
-    expected_calibration_error,
     kappa,
     macro_f1,
-    probabilities,
     scene_confusion,
 )
 

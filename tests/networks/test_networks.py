@@ -1,5 +1,7 @@
 """What every registered network has to be: exportable, equal on all engines, and honest at the start."""
 
+import resource
+
 import numpy as np
 import onnx
 import openvino
@@ -7,7 +9,7 @@ import pytest
 import torch
 
 from sunbreak.errors import OptionError
-from sunbreak.networks import build
+from sunbreak.networks import build, naf_unet
 from sunbreak.registry import NETWORKS
 from sunbreak.train.export import count, example, export
 
@@ -190,3 +192,35 @@ def test_shipped_weights_agree_on_all_runtimes():
         (OpenVino(path, "bf16", card.patch), 2e-3),
     ):
         assert np.abs(runtime.run(inputs)["reflectance"] - wanted).max() < tolerance
+
+
+OPTIONS = {
+    "tdp-cr-prior": "widths", "ib-hfn": "optical_depths", "dsen2-cr": "width", "uncrtaints": "encoder_blocks",
+    "naf-unet": "depths", "cloud-mask": "widths", "scene-classifier": "classes",
+}  # fmt: skip
+WILD = (
+    10**9, 10**5000, [10**400], [10**9] * 4, [1] * 100_000, [[10**9]], -(10**9), float("inf"), float("nan"),
+    [float("nan")], [0.5] * 5, [], {}, "wide", None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("value", WILD, ids=range(len(WILD)))
+def test_wild_options_are_refused_in_one_line_and_take_no_memory(name, value):
+    with pytest.raises(OptionError, match=f"network '{name}': .") as told:
+        build(name, {OPTIONS[name]: value})
+    assert len(str(told.value)) < 300
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 8 << 20  # kB; the widths would take 36 EB
+
+
+def test_networks_larger_than_any_are_refused_before_they_are_built():
+    with pytest.raises(OptionError, match=r"describe [\d,]+ parameters, the limit is 500,000,000"):
+        build("dsen2-cr", {"width": 2048, "blocks": 64})
+
+
+def test_measuring_a_network_first_does_not_change_its_weights():
+    torch.manual_seed(3)
+    first = build("naf-unet").state_dict()
+    torch.manual_seed(3)
+    again = naf_unet.naf_unet().state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in again)

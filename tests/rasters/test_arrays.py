@@ -1,6 +1,7 @@
 """Dask arrays are computed window by window, every chunk once, with the numbers of arrays in memory."""
 
 import threading
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -38,13 +39,16 @@ def plain():
 
 
 def chunked(scene, chunks=(1, 100, 128)):
-    noted = {name: Chunks(scene[name].values, chunks[-scene[name].ndim :]) for name in ("optical", "radar", "quality")}
+    per_band = {"optical": chunks, "radar": (1, *chunks[1:]), "quality": chunks[1:]}
+    noted = {name: Chunks(scene[name].values, sides) for name, sides in per_band.items()}
     made = scene.assign({name: (scene[name].dims, one.array) for name, one in noted.items()})
     made["optical"].encoding.update(scene["optical"].encoding)
     return made, noted
 
 
-@pytest.mark.parametrize("chunks", [(1, 100, 128), (5, 300, 64), (13, 300, 330)])
+@pytest.mark.parametrize(
+    "chunks", [(1, 100, 128), (5, 300, 64), (13, 300, 330), ((3, 10), (7, 193, 100), (1, 200, 129))]
+)
 def test_restoring_computes_every_chunk_once_and_gives_the_same_numbers(plain, chunks):
     lazy, noted = chunked(plain, chunks)
     assert not any(one.computed for one in noted.values())
@@ -76,6 +80,17 @@ def test_a_window_computes_the_chunks_that_it_touches(plain):
     part = windows([3, 1], slice(90, 110), slice(0, 100))
     np.testing.assert_array_equal(part, plain.optical.values[[3, 1], 90:110, :100])
     assert sorted(one.computed) == [(0, 0, 0), (0, 1, 0)]
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_many_dates_take_few_files(plain):
+    lazy, _ = chunked(plain)
+    before = open_files()
+    kept = [streamed(lazy) for _ in range(20)]
+    assert open_files() <= before + 3 * len(kept)
 
 
 def test_without_room_for_files_windows_are_computed_again(plain, monkeypatch):

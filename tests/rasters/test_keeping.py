@@ -1,17 +1,21 @@
 """What is slow to read is read once while it is kept, and comes out the same."""
 
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import sunbreak
 from conftest import write_raster
 from safe_layouts import LOSSLESS, write_safe
 from sunbreak.errors import RasterError
 from sunbreak.rasters import keeping as module
-from sunbreak.rasters.keeping import CELL, keeping
+from sunbreak.rasters.keeping import CELL, Kept, keeping
 from sunbreak.rasters.raster import RasterFile
 
 SHAPE = (1500, 2300)
@@ -26,6 +30,10 @@ WINDOWS = [
 def slow(tmp_path):
     dn = np.random.default_rng(0).integers(1, 9000, (2, *SHAPE)).astype("uint16")
     return RasterFile(write_raster(tmp_path / "slow.jp2", dn, **LOSSLESS)), dn
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def counted(raster, monkeypatch):
@@ -47,6 +55,40 @@ def test_every_cell_is_decoded_once(slow, tmp_path, monkeypatch):
     assert len(loads) == 2 * cells
     raster.read(*WINDOWS[0], [1])
     assert len(loads) == 2 * cells + 1
+
+
+sides = st.lists(st.integers(1, 9), min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(sides, sides, sides), st.data())
+def test_cells_of_any_sizes_give_back_what_they_were_loaded_with(sizes, data):
+    shape = tuple(map(sum, sizes))
+    whole = np.random.default_rng(0).integers(0, 60_000, shape, dtype="uint16")
+    loaded = []
+
+    def load(*cell):
+        loaded.append(str(cell))
+        return whole[cell]
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Kept([[0, *np.cumsum(each).tolist()] for each in sizes], whole.dtype, Path(folder))
+    for _ in range(5):
+        bands = data.draw(st.lists(st.integers(0, shape[0] - 1), min_size=1, max_size=5))
+        rows, cols = (slice(*sorted((data.draw(st.integers(0, side)), data.draw(st.integers(0, side)))))
+                      for side in shape[1:])  # fmt: skip
+        np.testing.assert_array_equal(kept.window(bands, rows, cols, load), whole[bands, rows, cols])
+    assert len(loaded) == len(set(loaded))
+
+
+def test_a_raster_takes_one_file_however_many_bands_it_has(tmp_path):
+    dn = np.random.default_rng(0).integers(1, 9000, (7, 40, 50)).astype("uint16")
+    raster = RasterFile(write_raster(tmp_path / "bands.jp2", dn, **LOSSLESS))
+    raster.read(slice(0, 40), slice(0, 50))
+    before = open_files()
+    with keeping(tmp_path):
+        np.testing.assert_array_equal(raster.read(slice(0, 40), slice(0, 50)), dn)
+        assert open_files() == before + 1
 
 
 def test_what_fails_is_told_and_not_kept(slow, tmp_path, monkeypatch):

@@ -133,6 +133,8 @@ def test_paths_of_an_edited_plan_start_from_its_folder(archive, tmp_path, monkey
         (["--stac", "nowhere.json"], "nowhere.json: cannot be read"),
         (["--sign", "no.such:thing"], "--sign"),
         (["--out", "no/such/folder/plan.csv"], "folder does not exist"),
+        (["--radar-days", "1e300"], "out of the years 1 to 9999"),
+        (["--dates", "0001-01-01/2024-05-31"], "out of the years 1 to 9999"),
     ],
 )
 def test_mistakes_are_told_in_one_line(archive, tmp_path, capsys, change, words):
@@ -142,6 +144,31 @@ def test_mistakes_are_told_in_one_line(archive, tmp_path, capsys, change, words)
     assert len(told.splitlines()) == 1
     assert words in told
     assert not (tmp_path / "plan.csv").exists()
+
+
+def test_a_plan_that_cannot_be_written_is_told(archive, tmp_path, capsys):
+    (tmp_path / "plan.csv").mkdir()
+    assert main(["plan", "--stac", str(archive[0]), *BBOX, *DATES, "-o", str(tmp_path / "plan.csv")]) == 1
+    assert capsys.readouterr().err == f"sunbreak: {tmp_path}/plan.csv: writing failed (Is a directory)\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.csv"]
+
+
+def test_what_an_api_answers_that_is_no_item_is_left_out(archive, tmp_path):
+    _, items = archive
+    spoilt = [
+        {**items[0], **change} for change in ({"properties": None}, {"assets": []}, {"geometry": 5, "bbox": None})
+    ]
+    nameless = {name: value for name, value in items[0].items() if name != "id"}
+    links = [{"rel": "self", "href": f"https://example.org/{item['id']}"} for item in items]
+    whole = [{**item, "links": [link]} for item, link in zip(items, links, strict=True)]
+    page = {"type": "FeatureCollection", "features": [*spoilt, nameless, None, *whole]}
+    conforms = [f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "item-search")]
+    search = {"rel": "search", "method": "POST", "type": "application/geo+json"}
+    landing = {"type": "Catalog", "id": "api", "stac_version": "1.0.0", "description": "", "conformsTo": conforms}
+    (tmp_path / "search").write_text(json.dumps(page))
+    with files_over_http(tmp_path) as files:
+        (tmp_path / "api").write_text(json.dumps(landing | {"links": [search | {"href": f"{files}/search"}]}))
+        assert len(planned(f"{files}/api", tmp_path / "plan.csv")) == 6
 
 
 @pytest.mark.parametrize(

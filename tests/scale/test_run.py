@@ -227,3 +227,23 @@ def test_mistakes_are_told_before_anything_begins(plan, tmp_path, capsys, more, 
     assert main(["run", str(plan), "-o", str(tmp_path / "out"), *more]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+STRANGE = (
+    "{", "[]", '{"type": "Feature"}', {"bbox": [1, 2, 3, 4, 5, 6]}, {"id": 7}, {"assets": {"quality": {}}},
+    {"properties": {"datetime": "yesterday"}},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", STRANGE)
+def test_what_is_no_product_in_the_destination_is_named(tmp_path, capsys, content):
+    item = {"type": "Feature", "id": "a", "properties": {}, "assets": {}, "links": [], "geometry": None}
+    there = tmp_path / "out" / "33UUT" / "a" / "item.json"
+    there.parent.mkdir(parents=True)
+    there.write_text(content if isinstance(content, str) else json.dumps(item | content))
+    (tmp_path / "plan.csv").write_text("tile,id,optical\n")
+    assert main(["run", str(tmp_path / "plan.csv"), "-o", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == f"sunbreak: {there}: is no item of a product; remove its folder, and run again\n"
+    assert not (tmp_path / "out" / "collection.json").exists()
+    there.unlink()
+    assert main(["run", str(tmp_path / "plan.csv"), "-o", str(tmp_path / "out")]) == 0

@@ -14,7 +14,8 @@ from scipy.ndimage import map_coordinates
 
 from conftest import UTM, l1c_dn, radar_db, write_raster
 from sunbreak.errors import GeometryError, RasterError, SunbreakWarning
-from sunbreak.rasters.pixelmap import LATTICE, Grid, PixelMap, as_crs, compose
+from sunbreak.rasters.crs import as_crs
+from sunbreak.rasters.pixelmap import LATTICE, Grid, PixelMap, compose
 from sunbreak.scene import window
 from sunbreak.steps.align import warp_classes
 from sunbreak.steps.read import read

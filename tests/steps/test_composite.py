@@ -257,6 +257,12 @@ def replace_day(date, day):
     return date.assign_attrs(datetime=f"2024-05-{day:02}T10:00:00Z", optical_path=f"day{day}.tif")
 
 
+@pytest.mark.parametrize("told", ["yesterday", 20240501.5, "0001-01-01T00:00:00+23:00"])
+def test_a_time_that_is_none_is_told(told):
+    with pytest.raises(OptionError, match=r"day2\.tif: its datetime .* is no time"):
+        composite([scene(1), scene(2, datetime=told)])
+
+
 def test_bad_options_are_refused():
     with pytest.raises(OptionError, match="no date"):
         composite([])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sunbreak.errors import OptionError, OutputError, SunbreakWarning
+from sunbreak.errors import OptionError, SunbreakWarning
 from sunbreak.metrics.evaluated import Evaluated
 from sunbreak.metrics.land_cover_report import LandCoverReport
 from sunbreak.metrics.plot import draw
 from sunbreak.metrics.report import Report
 from sunbreak.metrics.scene_class_report import SceneClassReport
+from sunbreak.replacing import replaced
 
 FORMATS: Final[dict[str, Callable[[Evaluated], str]]] = {
     "md": Evaluated.markdown,
@@ -48,7 +48,8 @@ def write_report(report: Report | LandCoverReport | SceneClassReport, folder: Pa
         write_text(file, form(report))
     picture = folder / f"{NAME}.png"
     try:
-        _write(picture, partial(draw, report))
+        with replaced(picture) as path:
+            draw(report, path)
     except OptionError as error:
         picture.unlink(missing_ok=True)  # of an earlier report, which the other files no longer show
         warnings.warn(f"{picture} is not there: {error}", SunbreakWarning, stacklevel=2)
@@ -81,24 +82,5 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         OutputError: Writing failed.
     """
-    _write(file, partial(_text, text))
-
-
-def _write(file: Path, how: Callable[[Path], object]) -> None:
-    """Write under another name first, so that a file is whole or not there."""
-    special = file.exists() and not file.is_file()  # a pipe or a device: nothing can take its place
-    place = file if special else file.resolve()  # of a link, so that it stays one
-    unfinished = file if special else place.with_name(f".{place.name}.partial")
-    try:
-        how(unfinished)
-        if not special:
-            unfinished.replace(place)
-    except OSError as error:
-        raise OutputError(f"{file}: writing failed ({error.strerror})") from error
-    finally:
-        if not special:
-            unfinished.unlink(missing_ok=True)
-
-
-def _text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")
+    with replaced(file) as path:
+        path.write_text(text, encoding="utf-8")

@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from sunbreak.grd.orbit import RangeDoppler
-from sunbreak.rasters.pixelmap import LATTICE, WORLD, Grid, PixelMap, as_crs, blend
+from sunbreak.rasters.crs import as_crs
+from sunbreak.rasters.pixelmap import LATTICE, WORLD, Grid, PixelMap, blend
 from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.resample import bilinear, source_window
 

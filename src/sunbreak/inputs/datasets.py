@@ -26,7 +26,7 @@ def optical_arrays(
     """Find the bands of Sentinel-2 among the variables of a dataset.
 
     Args:
-        dataset: One date; variables (y, x) on one grid, named as bands or as catalogues name their assets.
+        dataset: One date; variables of y and x on one grid, named as bands or as catalogues name their assets.
         wanted: Names of the bands to take; None for all.
 
     Returns:
@@ -51,7 +51,7 @@ def radar_arrays(dataset: xr.Dataset) -> ArrayRaster:
     """Find the polarisations of Sentinel-1 among the variables of a dataset.
 
     Args:
-        dataset: One date; variables (y, x) on one grid, named as vv and vh.
+        dataset: One date; variables of y and x on one grid, named as vv and vh.
 
     Returns:
         Its polarisations.
@@ -84,13 +84,16 @@ def told_by(dataset: xr.Dataset) -> tuple[Metadata, ...]:
 
 
 def _planes(dataset: xr.Dataset) -> dict[str, xr.Variable]:
-    """Variables of two dimensions by name."""
+    """Variables of the two dimensions of the grid by name, (y, x) whatever their order in the dataset."""
     dates = dataset.sizes.get("time", 1)
     if dates > 1:
         raise OptionError(f"{NAME}: holds {dates} dates, expected one; choose it with .isel(time=0)")
     one_date = dataset.isel(time=0) if "time" in dataset.dims else dataset
-    variables = {str(name): one.variable for name, one in one_date.data_vars.items()}
-    return {name: one for name, one in variables.items() if one.ndim == 2}
+    variables = {str(name): one.variable for name, one in one_date.data_vars.items() if one.ndim == 2}
+    plane = one_date.odc.spatial_dims
+    if plane is None:  # nothing tells them apart by their names
+        return variables
+    return {name: one.transpose(*plane) for name, one in variables.items() if {*one.dims} == {*plane}}
 
 
 def _raster(

@@ -1,6 +1,7 @@
 """Metrics and the named protocols that define them; everything that prints a score goes through here."""
 
 from sunbreak.metrics.calibration import Coverage, coverage, gaussian_nll
+from sunbreak.metrics.confidence import expected_calibration_error
 from sunbreak.metrics.land_cover import accuracy, confusion, iou, mean_iou_of
 from sunbreak.metrics.matching import match_to_input
 from sunbreak.metrics.pixelwise import mae, mse, per_band, psnr, rmse
@@ -10,7 +11,6 @@ from sunbreak.metrics.scene_classes import (
     average_accuracy,
     class_accuracies,
     contribution,
-    expected_calibration_error,
     kappa,
     macro_f1,
     scene_confusion,

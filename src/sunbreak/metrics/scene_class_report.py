@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sunbreak.errors import GeometryError, OptionError
+from sunbreak.metrics.confidence import CALIBRATION_BINS, expected_calibration_error
 from sunbreak.metrics.document import Column, Record, Table
 from sunbreak.metrics.evaluated import Evaluated
 from sunbreak.metrics.groups import Group
 from sunbreak.metrics.interval import DRAWS, Interval, bounds
 from sunbreak.metrics.land_cover_report import MAJORITY
 from sunbreak.metrics.scene_classes import (
-    CALIBRATION_BINS,
     COVERED,
     COVERS,
     FULLY_COVERED,
@@ -27,7 +27,6 @@ from sunbreak.metrics.scene_classes import (
     class_scores,
     contribution,
     cover_of,
-    expected_calibration_error,
     scene_confusion,
 )
 

@@ -87,11 +87,11 @@ def merge(statements: Iterable[Metadata], path: str | Path) -> Metadata:
     return Metadata(**facts, source=sources)  # type: ignore[arg-type]
 
 
-def parse_datetime(text: str | None) -> str | None:
+def parse_datetime(text: object) -> str | None:
     """Bring a time to ISO 8601 in UTC.
 
     Args:
-        text: As found; a time without zone is taken as UTC.
+        text: As found; a time without zone is taken as UTC, and what is no text as no time.
 
     Returns:
         For example `2017-05-27T10:20:31Z`; None if it is not a time.
@@ -101,10 +101,10 @@ def parse_datetime(text: str | None) -> str | None:
         '2017-05-27T10:20:31Z'
     """
     try:
-        found = datetime.fromisoformat((text or "").strip())
-    except ValueError:
+        found = datetime.fromisoformat(text.strip() if isinstance(text, str) else "")
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the zone may lead out of the years that there are
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found.replace(tzinfo=None).isoformat() + "Z"
 
 

@@ -233,7 +233,7 @@ def from_item(path: str | Path, item: dict[str, Any]) -> list[Metadata]:
         statements.append(Metadata(level=level, source=f"{key} in {name}"))
     time, platform = properties.get("datetime") or properties.get("start_datetime"), properties.get("platform")
     facts = Metadata(
-        datetime=parse_datetime(time) if isinstance(time, str) else None,
+        datetime=parse_datetime(time),
         sun_azimuth=_float(properties.get("view:sun_azimuth")),
         sun_elevation=_float(properties.get("view:sun_elevation")),
         platform=platform.lower() if isinstance(platform, str) else None,

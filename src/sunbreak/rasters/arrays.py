@@ -7,6 +7,7 @@ they are first computed; memory holds a chunk for every thread.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,18 +38,10 @@ class ChunkWindows:
             array: The Dask array.
         """
         self._array = array if array.ndim == 3 else array[np.newaxis]
-        height, width = self._array.shape[1:]
-        rows, cols = self._array.chunksize[1:]
-        ends = np.cumsum(self._array.chunks[0])
-        # bands that are computed together
-        self._groups = [slice(int(end - size), int(end)) for size, end in zip(self._array.chunks[0], ends, strict=True)]
-        self._kept: list[Kept] = []
+        edges = [[0, *itertools.accumulate(sizes)] for sizes in self._array.chunks]
+        self._kept: Kept | None = None
         with suppress(OSError):  # without a file, windows are computed as often as they are asked for
-            form: dict[str, Any] = {"folder": Path(tempfile.gettempdir()), "cell": (int(rows), int(cols))}
-            self._kept = [
-                Kept((height, width), self._array.dtype, count=group.stop - group.start, **form)
-                for group in self._groups
-            ]
+            self._kept = Kept(edges, self._array.dtype, Path(tempfile.gettempdir()))
 
     def __call__(self, lead: Sequence[int] | None, rows: slice, cols: slice) -> np.ndarray:
         """Load a window.
@@ -62,21 +55,17 @@ class ChunkWindows:
             The array of that window.
         """
         wanted = [0] if lead is None else list(lead)
-        out = np.empty((len(wanted), rows.stop - rows.start, cols.stop - cols.start), self._array.dtype)
-        for number, group in enumerate(self._groups):
-            places = [place for place, band in enumerate(wanted) if group.start <= band < group.stop]
-            if places:
-                out[places] = self._part(number, rows, cols, [wanted[place] - group.start for place in places])
+        out = self._window(wanted, rows, cols)
         return out[0] if lead is None else out
 
-    def _part(self, number: int, rows: slice, cols: slice, bands: list[int]) -> np.ndarray:
-        def load(there: slice, here: slice) -> np.ndarray:
-            return np.asarray(self._array[self._groups[number], there, here])
-
-        if self._kept:
+    def _window(self, bands: list[int], rows: slice, cols: slice) -> np.ndarray:
+        if self._kept is not None:
             with suppress(OSError):  # no room
-                return self._kept[number].window(rows, cols, load, bands)
-        return load(rows, cols)[bands]
+                return self._kept.window(bands, rows, cols, self._computed)
+        return self._computed(bands, rows, cols)
+
+    def _computed(self, bands: slice | list[int], rows: slice, cols: slice) -> np.ndarray:
+        return np.asarray(self._array[bands, rows, cols])
 
 
 def streamed(scene: xr.Dataset) -> xr.Dataset:

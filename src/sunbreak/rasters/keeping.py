@@ -8,6 +8,7 @@ files as they are first read, and read from there again. Memory stays bounded: t
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import tempfile
 import threading
@@ -20,6 +21,8 @@ import numpy as np
 CELL: Final = 1024
 """Side of a cell in pixels; blocks of archives are as large, or divide it."""
 EMPTY, COMING, THERE = 0, 1, 2
+Load = Callable[[slice, slice, slice], np.ndarray]
+"""Reads bands, rows and columns of a raster, (band, y, x)."""
 
 _folders: list[Path] = []
 
@@ -51,46 +54,33 @@ def kept_in() -> Path | None:
 
 
 class Kept:
-    """Cells of one raster, of one band or several, in an unnamed file."""
+    """Cells of one raster, in an unnamed file."""
 
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-        folder: Path,
-        *,
-        cell: tuple[int, int] = (CELL, CELL),
-        count: int = 1,
-    ) -> None:
+    def __init__(self, edges: Sequence[Sequence[int]], dtype: np.dtype[Any], folder: Path) -> None:
         """Begin with nothing.
 
         Args:
-            shape: Height and width of the raster.
-            dtype: Its data type.
+            edges: Where the cells, which are loaded as a whole, begin along band, y and x, and where the last one ends.
+            dtype: Data type of the raster.
             folder: Where the file lies.
-            cell: Height and width of what is loaded at once.
-            count: Bands that are loaded together.
 
         Raises:
             OSError: The file cannot be made.
         """
-        self.shape, self.dtype, self.cell, self.count = shape, dtype, cell, count
-        self.cells = tuple(-(-side // step) for side, step in zip(shape, cell, strict=True))
-        self._state = np.zeros(self.cells, np.uint8)
+        self._edges = tuple(np.unique(each) for each in edges)  # of cells without a pixel nothing is asked
+        self._dtype = dtype
+        self._state = np.zeros([each.size - 1 for each in self._edges], np.uint8)
         self._changed = threading.Condition()
-        self._size = count * cell[0] * cell[1] * self.dtype.itemsize
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lasts as long as this
 
-    def window(
-        self, rows: slice, cols: slice, load: Callable[[slice, slice], np.ndarray], bands: Sequence[int] = (0,)
-    ) -> np.ndarray:
+    def window(self, bands: Sequence[int], rows: slice, cols: slice, load: Load) -> np.ndarray:
         """Read a window, and keep the cells that it touches.
 
         Args:
+            bands: Positions of bands, in any order.
             rows: Rows.
             cols: Columns.
-            load: Reads a window of the raster, (band, y, x), with all `count` bands.
-            bands: Positions of the bands wanted.
+            load: Reads bands, rows and columns of the raster, (band, y, x).
 
         Returns:
             (band, y, x).
@@ -98,53 +88,65 @@ class Kept:
         Raises:
             OSError: There is no room for the file.
         """
-        out = np.empty((len(bands), rows.stop - rows.start, cols.stop - cols.start), self.dtype)
-        for i in range(rows.start // self.cell[0], -(-rows.stop // self.cell[0])):
-            for j in range(cols.start // self.cell[1], -(-cols.stop // self.cell[1])):
-                inside = [
-                    slice(at * step, min((at + 1) * step, side))
-                    for at, step, side in zip((i, j), self.cell, self.shape, strict=True)
-                ]
-                self._fill(i, j, inside, load)
-                down, across = (
-                    slice(max(asked.start, here.start), min(asked.stop, here.stop))
-                    for asked, here in zip((rows, cols), inside, strict=True)
-                )
-                place = _shifted(down, rows.start), _shifted(across, cols.start)
-                shape = inside[0].stop - inside[0].start, inside[1].stop - inside[1].start
-                for position, band in enumerate(bands):
-                    lines = self._lines(self._offset(i, j), band, shape, _shifted(down, inside[0].start))
-                    out[position, *place] = lines[:, _shifted(across, inside[1].start)]
+        out = np.empty((len(bands), rows.stop - rows.start, cols.stop - cols.start), self._dtype)
+        layers = sorted({layer for band in bands for layer in self._touched(0, slice(band, band + 1))})
+        for at in itertools.product(layers, self._touched(1, rows), self._touched(2, cols)):
+            cell = self._cell(at)
+            self._fill(at, cell, load)
+            down, across = (_common(asked, here) for asked, here in zip((rows, cols), cell[1:], strict=True))
+            place = _shifted(down, rows.start), _shifted(across, cols.start)
+            for position, band in enumerate(bands):
+                if cell[0].start <= band < cell[0].stop:
+                    lines = self._lines(cell, band, down)
+                    out[position, *place] = lines[:, _shifted(across, cell[2].start)]
         return out
 
-    def _lines(self, offset: int, band: int, shape: tuple[int, int], rows: slice) -> np.ndarray:
-        """Rows of a band of the cell that begins at an offset; windows are often much lower than a cell."""
-        line = shape[1] * self.dtype.itemsize
-        size, start = (rows.stop - rows.start) * line, offset + (band * shape[0] + rows.start) * line
-        return np.frombuffer(os.pread(self._file.fileno(), size, start), self.dtype).reshape(-1, shape[1])
+    def _touched(self, axis: int, asked: slice) -> range:
+        """The cells that a part of an axis touches."""
+        edges = self._edges[axis]
+        return range(int(np.searchsorted(edges, asked.start, "right")) - 1, int(np.searchsorted(edges, asked.stop)))
 
-    def _offset(self, i: int, j: int) -> int:
-        return int((i * self.cells[1] + j) * self._size)
+    def _cell(self, at: Sequence[int]) -> list[slice]:
+        """Bands, rows and columns of a cell."""
+        return [slice(*map(int, edges[place : place + 2])) for edges, place in zip(self._edges, at, strict=True)]
 
-    def _fill(self, i: int, j: int, inside: list[slice], load: Callable[[slice, slice], np.ndarray]) -> None:
+    def _offset(self, cell: Sequence[slice]) -> int:
+        """Where a cell begins in the file: one lies behind the other, row by row of cells, layer by layer."""
+        height, width = (int(edges[-1]) for edges in self._edges[1:])
+        (bands, rows, cols), (deep, high, _) = cell, (side.stop - side.start for side in cell)
+        before: int = bands.start * height * width + deep * (rows.start * width + high * cols.start)
+        return before * self._dtype.itemsize
+
+    def _lines(self, cell: Sequence[slice], band: int, rows: slice) -> np.ndarray:
+        """Rows of a band of a cell; windows are often much lower than a cell."""
+        height, width = (side.stop - side.start for side in cell[1:])
+        line = width * self._dtype.itemsize
+        start = self._offset(cell) + ((band - cell[0].start) * height + rows.start - cell[1].start) * line
+        content = os.pread(self._file.fileno(), (rows.stop - rows.start) * line, start)
+        return np.frombuffer(content, self._dtype).reshape(-1, width)
+
+    def _fill(self, at: tuple[int, ...], cell: Sequence[slice], load: Load) -> None:
         with self._changed:
-            while self._state[i, j] == COMING:
+            while self._state[at] == COMING:
                 self._changed.wait()
-            if self._state[i, j] == THERE:
+            if self._state[at] == THERE:
                 return
-            self._state[i, j] = COMING
+            self._state[at] = COMING
         found = EMPTY
         try:
-            content = np.ascontiguousarray(load(*inside)).data.cast("B")
-            at = self._offset(i, j)
+            content, place = np.ascontiguousarray(load(*cell)).data.cast("B"), self._offset(cell)
             while content:
-                written = os.pwrite(self._file.fileno(), content, at)
-                content, at = content[written:], at + written
+                written = os.pwrite(self._file.fileno(), content, place)
+                content, place = content[written:], place + written
             found = THERE
         finally:
             with self._changed:
-                self._state[i, j] = found
+                self._state[at] = found
                 self._changed.notify_all()
+
+
+def _common(asked: slice, here: slice) -> slice:
+    return slice(max(asked.start, here.start), min(asked.stop, here.stop))
 
 
 def _shifted(place: slice, by: int) -> slice:

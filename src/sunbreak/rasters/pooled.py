@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from sunbreak.clock import spent_on
 from sunbreak.errors import RasterError
-from sunbreak.rasters.keeping import Kept, kept_in
+from sunbreak.rasters.keeping import CELL, Kept, kept_in
 
 MOST_IDLE: Final = 32
 """Datasets of local files that stay open unused: each holds a decoded block and a file of the process."""
@@ -119,7 +119,7 @@ class PooledRaster(Raster):
         """Open the raster and note what its header says."""
         self._pid, self._lock, self._epoch = os.getpid(), threading.Lock(), 0
         self._pool: list[rasterio.DatasetReader] = []
-        self._cells: dict[int, Kept] = {}
+        self._cells: Kept | None = None
         dataset = self._open()
         self.shape, self.count = dataset.shape, dataset.count
         self.dtype = np.dtype(dataset.dtypes[0])
@@ -181,17 +181,18 @@ class PooledRaster(Raster):
         folder = kept_in() if self.slow else None
         if folder is not None:
             with contextlib.suppress(OSError):  # no room: read it as often as it is asked for
-                return np.concatenate([self._kept(band, folder, rows, cols) for band in wanted])
+                return self._kept(folder).window([band - 1 for band in wanted], rows, cols, self._layers)
         return self._window(rows, cols, wanted)
 
-    def _kept(self, band: int, folder: Path, rows: slice, cols: slice) -> np.ndarray:
-        def load(there: slice, here: slice) -> np.ndarray:
-            return self._window(there, here, [band])
-
+    def _kept(self, folder: Path) -> Kept:
         with self._lock:
-            if band not in self._cells:
-                self._cells[band] = Kept(self.shape, self.dtype, folder)
-        return self._cells[band].window(rows, cols, load)
+            if self._cells is None:
+                edges = [range(self.count + 1), *([*range(0, side, CELL), side] for side in self.shape)]
+                self._cells = Kept(edges, self.dtype, folder)
+            return self._cells
+
+    def _layers(self, bands: slice, rows: slice, cols: slice) -> np.ndarray:
+        return self._window(rows, cols, range(bands.start + 1, bands.stop + 1))
 
     def _window(self, rows: slice, cols: slice, indexes: Sequence[int]) -> np.ndarray:
         return self._values(f"rows {rows.start}-{rows.stop}", indexes, window=Window.from_slices(rows, cols))

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from sunbreak.errors import GeometryError, RasterError
-from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs
+from sunbreak.rasters.crs import as_crs
+from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap
 from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.remote import RemoteRaster
 from sunbreak.rasters.resample import source_window

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sunbreak.errors import OptionError
-from sunbreak.rasters.geotiff import failing_as
+from sunbreak.errors import OptionError, OutputError
+from sunbreak.inputs.items import items_in
+from sunbreak.radiometry.metadata import parse_datetime
 from sunbreak.rasters.staging import is_whole
+from sunbreak.replacing import replaced
 
 ITEM: Final = "item.json"
 """Written last: a product is there if and only if its item is."""
+EDGES: Final = ("xmin", "ymin", "xmax", "ymax")
+"""Of the bounding box of an item, in its order."""
 
 
 class Destination(Protocol):
@@ -61,6 +64,9 @@ class Destination(Protocol):
 
         Returns:
             The items by their path, as `33UUT/NAME/item.json`, in the order of the paths.
+
+        Raises:
+            OutputError: One is no item of a product.
         """
 
     def put(self, name: str, content: bytes) -> None:
@@ -108,14 +114,40 @@ class Folder:
     def settle(self) -> dict[str, dict[str, Any]]:
         """See `Destination`."""
         paths = sorted(path for path in self.root.glob(f"*/*/{ITEM}") if is_whole(path.parent))
-        return {path.relative_to(self.root).as_posix(): json.loads(path.read_text(encoding="utf-8")) for path in paths}
+        return {path.relative_to(self.root).as_posix(): item_of(str(path), path.read_bytes()) for path in paths}
 
     def put(self, name: str, content: bytes) -> None:
         """See `Destination`."""
-        partial = self.root / f".{name}.{os.getpid()}"
-        with failing_as(self.root / name):
-            partial.write_bytes(content)
-            partial.replace(self.root / name)
+        with replaced(self.root / name) as file:
+            file.write_bytes(content)
+
+
+def item_of(name: str, content: bytes) -> dict[str, Any]:
+    """The item of a product, as far as lists of products rely on it.
+
+    Args:
+        name: Its path or address, for the message.
+        content: Its file.
+
+    Returns:
+        The item.
+
+    Raises:
+        OutputError: It is none.
+    """
+    try:
+        (item,) = items_in(json.loads(content))
+        told, box, assets = item["properties"].get("datetime"), item.get("bbox"), item["assets"].values()
+        if (
+            not isinstance(item["id"], str)
+            or (told is not None and parse_datetime(told) is None)
+            or (box is not None and [type(edge) in (int, float) for edge in box] != [True] * len(EDGES))
+            or not all(isinstance(asset["href"], str) for asset in assets)
+        ):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise OutputError(f"{name}: is no item of a product; remove its folder, and run again") from None
+    return item
 
 
 def destination(given: str | Path) -> Destination:

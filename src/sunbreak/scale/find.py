@@ -25,7 +25,7 @@ from sunbreak.bands import RADAR_BANDS
 from sunbreak.data.archive.search import is_api, search_api
 from sunbreak.errors import InputError, OptionError
 from sunbreak.inputs.assets import locate, optical_assets, radar_assets
-from sunbreak.inputs.items import MAX_BYTES, is_address, links
+from sunbreak.inputs.items import MAX_BYTES, is_address, items_in, links
 from sunbreak.radiometry.product_metadata import read_bounded
 from sunbreak.rasters.addresses import bare, fetch
 from sunbreak.rasters.crop import Bounds, bounds_of_geojson
@@ -67,9 +67,14 @@ def find(
         Optical and radar images; the search for radar covers the whole footprint of every scene that was found.
 
     Raises:
-        OptionError: Nothing is found, or pystac-client is not installed.
+        OptionError: Nothing is found, the days lead out of the calendar, or pystac-client is not installed.
         InputError: The catalogue cannot be read.
     """
+    try:
+        apart = timedelta(days=radar_days)
+        around_days = days[0] - apart, days[1] + apart
+    except OverflowError:
+        raise OptionError("--dates, --radar-days: lead out of the years 1 to 9999; give fewer days") from None
     west, south, east, north = area.bounds
     items = _search(catalogue, collections, (west, south, east, north), days)
     optical = [image for item in items if optical_assets(item) and (image := _image(item, catalogue)) is not None]
@@ -80,9 +85,8 @@ def find(
             f"{bare(catalogue)}: finds nothing of {', '.join(collections)} there; check --bbox or --aoi, --dates,"
             " --max-cloud and --collection"
         )
-    apart = timedelta(days=radar_days)
     west, south, east, north = union_all([image.outline for image in optical]).bounds
-    around = _search(catalogue, radar_collections, (west, south, east, north), (days[0] - apart, days[1] + apart))
+    around = _search(catalogue, radar_collections, (west, south, east, north), around_days)
     usable = (item for item in around if set(RADAR_BANDS) <= radar_assets(item).keys())
     return optical, [image for item in usable if (image := _image(item, catalogue)) is not None]
 
@@ -121,7 +125,7 @@ def _search(
     if is_api(catalogue) and not bare(catalogue).lower().endswith(".json"):
         period = f"{days[0]}T00:00:00Z/{days[1]}T23:59:59Z"
         found = search_api(catalogue, collections, bounds, period, most=MOST + 1)
-        return (item for item in _bounded(found, catalogue) if "assets" in item)
+        return (item for item in _bounded(found, catalogue) if items_in(item) and "id" in item)
     return _walk(catalogue, collections, box(*bounds), days)
 
 

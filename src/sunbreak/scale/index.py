@@ -13,9 +13,10 @@ from typing import Any, Final
 import pystac
 from shapely.geometry import shape
 
+from sunbreak.scale.dest import EDGES
+
 INDEX: Final = "index.parquet"
 """Its name in the destination."""
-EDGES: Final = ("xmin", "ymin", "xmax", "ymax")
 
 
 def index_table(items: Mapping[str, Mapping[str, Any]]) -> bytes | None:

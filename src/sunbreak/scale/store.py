@@ -24,7 +24,7 @@ from sunbreak.inputs.product_files import PART
 from sunbreak.rasters.endpoint import endpoint_url
 from sunbreak.rasters.remote import without_secrets
 from sunbreak.rasters.staging import scratch_folder
-from sunbreak.scale.dest import ITEM
+from sunbreak.scale.dest import ITEM, item_of
 from sunbreak.stac import MEDIA
 
 SCHEMES: Final = ("s3", "gs", "az")
@@ -145,8 +145,7 @@ class Store:
         store = _opened(self.url)
 
         def read(key: str) -> dict[str, Any]:
-            content: dict[str, Any] = json.loads(bytes(obstore.get(store, key).bytes()))
-            return content
+            return item_of(f"{self.url}/{key}", bytes(obstore.get(store, key).bytes()))
 
         with _failing(self.url), ThreadPoolExecutor(AT_ONCE) as pool:
             keys = sorted(_keys(store))

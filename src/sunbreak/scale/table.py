@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sunbreak.errors import OptionError
+from sunbreak.replacing import replaced
 
 PARQUET: Final = (".parquet", ".pq")
 """Endings of a plan that is Parquet; every other one is CSV."""
@@ -69,12 +69,12 @@ def write_plan(rows: Sequence[Row], path: str | Path) -> None:
 
     Raises:
         OptionError: The folder is not there, or Parquet needs pyarrow.
+        OutputError: Writing failed.
     """
     path = Path(path)
     if not path.resolve().parent.is_dir():
         raise OptionError(f"{path}: its folder does not exist; make it, or choose another -o/--out")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replaced(path) as partial:
         if path.suffix.lower() in PARQUET:
             arrow, parquet = _arrow(path)
             parquet.write_table(arrow.table({name: [getattr(row, name) for row in rows] for name in COLUMNS}), partial)
@@ -83,9 +83,6 @@ def write_plan(rows: Sequence[Row], path: str | Path) -> None:
                 table = csv.writer(file, lineterminator="\n")
                 table.writerow(COLUMNS)
                 table.writerows(dataclasses.astuple(row) for row in rows)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_plan(path: str | Path) -> list[Row]:

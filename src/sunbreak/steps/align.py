@@ -21,8 +21,9 @@ from sunbreak.errors import GeometryError, RasterError
 from sunbreak.radiometry.backscatter import RadarStorage, decode_backscatter
 from sunbreak.radiometry.dn import decode as decode_reflectance
 from sunbreak.radiometry.optical import OpticalImage
+from sunbreak.rasters.crs import as_crs
 from sunbreak.rasters.lazy import WindowedArray, lazy
-from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs, extent
+from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, extent
 from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.raster import RasterFile
 from sunbreak.rasters.resample import source_window

@@ -8,7 +8,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from sunbreak.errors import GeometryError
-from sunbreak.rasters.pixelmap import SAME_PIXEL, as_crs, compose
+from sunbreak.rasters.crs import as_crs
+from sunbreak.rasters.pixelmap import SAME_PIXEL, compose
 from sunbreak.rasters.raster import MAX_SIDE
 
 Named = tuple[str, GeoBox]

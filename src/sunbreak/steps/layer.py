@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from sunbreak.errors import OptionError
 from sunbreak.legend import Quality, Source
 from sunbreak.scene import window as load
 from sunbreak.tiles import Window, blocks
@@ -52,12 +53,21 @@ class Layer:
 
     @property
     def moment(self) -> str:
-        """When it was taken, ISO 8601 in UTC; empty if nobody knows."""
+        """When it was taken, ISO 8601 in UTC; empty if nobody knows.
+
+        Raises:
+            OptionError: It tells what is no time.
+        """
         told = self.date.attrs.get("datetime")
         if not told:
             return ""
-        when = datetime.fromisoformat(str(told))
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        try:
+            when = datetime.fromisoformat(str(told))
+            return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            raise OptionError(
+                f"{self.path or 'a date'}: its datetime {told!r} is no time of ISO 8601; correct it"
+            ) from None
 
     @property
     def level(self) -> Any:

@@ -17,8 +17,9 @@ from odc.geo.geobox import GeoBox
 from sunbreak.bands import UNCERTAINTY_NODATA, UNCERTAINTY_SCALE
 from sunbreak.errors import GeometryError, OptionError, RasterError
 from sunbreak.inputs.opened import Source
-from sunbreak.inputs.product_files import is_product, open_reflectance
+from sunbreak.inputs.product_files import files_of, is_product, open_reflectance
 from sunbreak.inputs.safe import is_safe
+from sunbreak.radiometry.metadata import parse_datetime
 from sunbreak.radiometry.optical import optical_array, understand_optical
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.rasters.crop import Bounds, crop_window
@@ -145,7 +146,7 @@ def _product(folder: Path) -> xr.Dataset:
     if not is_product(folder):
         raise RasterError(f"{folder}: holds no restored scene (reflectance.tif); make one with sunbreak restore")
     image = understand_optical(open_reflectance(folder), ReadOptions())
-    quality, sigma = RasterFile(folder / "quality.tif"), RasterFile(folder / "uncertainty.tif")
+    quality, sigma = (RasterFile(files_of(folder) / name) for name in ("quality.tif", "uncertainty.tif"))
     grid = grid_of(image.file)
     for file, count in ((quality, 2), (sigma, len(image.bands))):
         if (file.count, *file.shape) != (count, *grid.shape):
@@ -157,7 +158,7 @@ def _product(folder: Path) -> xr.Dataset:
         quality=lazy(WindowedArray(grid.shape, np.uint8, BandWindows(quality, 1))),
         geobox=GeoBox(grid.shape, grid.affine, None if grid.crs is None else CRS(grid.crs)),
         encoding=image.encoding,
-        datetime=item["properties"].get("datetime") or image.told.datetime,
+        datetime=parse_datetime(item["properties"].get("datetime")) or image.told.datetime,
         id=item.get("id"),
         optical_path=str(folder / ITEM),
     )

@@ -82,7 +82,7 @@ def reading(path: Path) -> Iterator[memoryview]:
         raise OptionError(f"{path}: is {size >> 20} MiB long, which no ONNX file can be; check the path")
     try:
         yield content
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise OptionError(f"{path}: not a model that can be run ({error}); export or copy it again") from error
 
 
@@ -108,10 +108,13 @@ def _elsewhere(content: memoryview) -> str | None:
 
 def _check_node(message: memoryview) -> None:
     """Every node has an operator, an output and, but for few operators, a first input."""
-    given = [(field, bytes(value)) for field, value in fields(message) if isinstance(value, memoryview)]
-    first = {name: next((value for field, value in given if field == name), b"") for name in (INPUT, OUTPUT, OPERATOR)}
-    if not first[OPERATOR] or not first[OUTPUT] or not (first[INPUT] or first[OPERATOR] in WITHOUT_INPUT):
-        operator = first[OPERATOR][:100].decode(errors="replace") or "without a name"
+    first: dict[int, bytes] = {}
+    for field, value in fields(message):
+        if field in (INPUT, OUTPUT, OPERATOR) and isinstance(value, memoryview):
+            first.setdefault(field, bytes(value[:100]))
+    name, output, operand = (first.get(field, b"") for field in (OPERATOR, OUTPUT, INPUT))
+    if not name or not output or not (operand or name in WITHOUT_INPUT):
+        operator = name.decode(errors="replace") or "without a name"
         raise ValueError(f"its node {operator} has no input or no output")
 
 
@@ -137,6 +140,8 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
+        if key >> 32:  # parsers differ in what they make of such a field: some leave its upper bits out
+            raise ValueError("it is no ONNX file")
         kind = key & 7
         if kind == _VARINT:
             number, at = _varint(message, at)

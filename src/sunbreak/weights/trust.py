@@ -6,15 +6,14 @@ the user says once that they are to be trusted; from then on they cannot be exch
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sunbreak.errors import OptionError, OutputError
+from sunbreak.errors import OptionError
+from sunbreak.replacing import replaced
 
 FILES = ("onnx", "safetensors")
 """Endings of the files that a card states checksums of."""
@@ -66,14 +65,9 @@ def note(path: Path, content: Mapping[str, Any]) -> dict[str, str]:
     for name in stated.keys() & set(there):
         verified(path.with_suffix(f".{name}"), stated)
     found = {name: _sha256(path.with_suffix(f".{name}")) for name in there}
-    partial = beside.with_name(f".{beside.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps({**content, "sha256": stated | found}, indent=2, ensure_ascii=False) + "\n")
-        partial.replace(beside)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise OutputError(f"{beside}: cannot be written ({error.strerror}); copy the model where you may") from error
+    text = json.dumps({**content, "sha256": stated | found}, indent=2, ensure_ascii=False) + "\n"
+    with replaced(beside) as card:
+        card.write_text(text, encoding="utf-8")
     return found
 
 

@@ -23,7 +23,8 @@ from sunbreak.inputs.assets import classes_asset, metres, open_asset, optical_as
 from sunbreak.radiometry.metadata import merge
 from sunbreak.radiometry.product_metadata import from_item
 from sunbreak.rasters.crop import Bounds
-from sunbreak.rasters.pixelmap import Grid, crs_of_code
+from sunbreak.rasters.crs import crs_of_code
+from sunbreak.rasters.pixelmap import Grid
 from sunbreak.rasters.raster import MAX_SIDE
 
 _SENTINEL_2: Final = re.compile(r"sentinel-?2|^S2[A-D]?_", re.IGNORECASE)

@@ -14,7 +14,8 @@ from odc.geo.geobox import GeoBox
 from sunbreak.data.sample import FloatArray
 from sunbreak.errors import GeometryError
 from sunbreak.radiometry.backscatter import RadarStorage, decode_backscatter
-from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, as_crs, compose
+from sunbreak.rasters.crs import as_crs
+from sunbreak.rasters.pixelmap import TIE, Grid, PixelMap, compose
 from sunbreak.rasters.pooled import Raster
 from sunbreak.rasters.resample import bilinear, source_window
 from sunbreak.tiles import Window

@@ -20,7 +20,8 @@ from sunbreak.bands import OPTICAL_BANDS, RADAR_BANDS, Level
 from sunbreak.data.archive.dates import day_of
 from sunbreak.errors import OptionError, RasterError
 from sunbreak.radiometry.names import band_from_name
-from sunbreak.rasters.pixelmap import Grid, crs_of_code
+from sunbreak.rasters.crs import crs_of_code
+from sunbreak.rasters.pixelmap import Grid
 
 Array = npt.NDArray[Any]
 
