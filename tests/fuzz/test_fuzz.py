@@ -37,6 +37,7 @@ def test_a_few_spoilt_inputs(few, name):
     assert few[name]["failure"] == ""
     assert few[name]["cases"] >= CASES
     assert few[name]["accepted"] > 0, "nothing valid was spoilt"
+    assert few[name]["accepted"] < few[name]["cases"], "nothing was spoilt"
 
 
 @pytest.mark.long
@@ -45,4 +46,5 @@ def test_many_spoilt_inputs(tmp_path, name, record_property):
     found = fuzzed(tmp_path, LONG_CASES, 1, [name], timeout=1800)[name]
     assert found["failure"] == ""
     assert found["cases"] >= LONG_CASES
+    assert 0 < found["accepted"] < found["cases"]
     record_property("measured", f"{found['cases']:,} inputs, {found['accepted']:,} of them accepted")

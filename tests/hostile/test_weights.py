@@ -1,7 +1,6 @@
 """Weights from elsewhere: exchanged ones, unknown ones, those that read other files, and cards that say wild things."""
 
 import hashlib
-import json
 import struct
 
 import numpy as np
@@ -11,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import model_files
 from classifier_files import linear, sidecar
+from model_files import state, write_trusted
 from sunbreak.cli import main
 from sunbreak.weights.graph import _fields, check_graph
 
@@ -24,13 +24,6 @@ node = helper.make_node
 def model(tmp_path):
     """A model that gives the prior back."""
     return model_files.save(tmp_path / "net.onnx", [node("Identity", ["prior"], ["reflectance"])], [("prior", 13)])
-
-
-def state(path, **changes):
-    """Change the card; None takes an entry away."""
-    card = path.with_suffix(".json")
-    content = json.loads(card.read_text()) | changes
-    card.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
 
 
 @shows(GROUP, "weights whose checksum differs from their card's", "refused, with and without --trust")
@@ -100,15 +93,6 @@ def test_weights_lie_in_the_model_itself(model, restore_refused, s2, place, loca
     made = helper.make_model(graph, opset_imports=model_files.OPSET, ir_version=10)
     write_trusted(model, made.SerializeToString())
     restore_refused(s2, "--model", model, "--runtime", runtime, words=["another file", location[:50]])
-
-
-def digest(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-def write_trusted(path, content):
-    path.write_bytes(content)
-    state(path, sha256={"onnx": digest(content)})
 
 
 def test_the_walk_sees_what_protocol_buffers_see(model):

@@ -38,6 +38,6 @@ def build(name: str, config: Mapping[str, Any] | None = None) -> nn.Module:
     builder = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     try:
         network: nn.Module = builder(**dict(config or {}))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
         raise OptionError(f"network {name!r}: {error}") from error
     return network
