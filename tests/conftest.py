@@ -1,6 +1,7 @@
 """Small GeoTIFFs in the published layouts, built by the tests that read them."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,15 @@ from sunbreak.errors import InputError
 from sunbreak.steps.read import read
 
 pytest_plugins = ["outcomes"]
+HAS_TORCH = find_spec("torch") is not None
+NEED_TORCH = ("networks", "train", "bench/test_study.py", "bench/test_transfer_study.py", "cli/test_adapt_cli.py",
+              "data/test_workers.py", "e2e/test_transfer_cli.py")  # fmt: skip
+collect_ignore = [] if HAS_TORCH else list(NEED_TORCH)
+
+
+def pytest_report_header():
+    return None if HAS_TORCH else f"PyTorch is not here, so these are left out: {', '.join(NEED_TORCH)}"
+
 
 UTM = Affine(10, 0, 500_000, 0, -10, 5_800_000)
 CLEAR = (0.12, 0.09, 0.07, 0.05, 0.09, 0.2, 0.24, 0.26, 0.28, 0.08, 0.002, 0.18, 0.09)

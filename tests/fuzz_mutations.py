@@ -24,6 +24,20 @@ values = scalars | st.recursive(
 )  # fmt: skip
 
 
+names = words.map(lambda text: text.replace("\0", "").encode("utf-8", "ignore").decode())
+"""Words that the system can take as a name or an argument."""
+
+
+def latin(content):
+    """Spoilt bytes as text."""
+    return content.decode("latin-1")
+
+
+def mostly(right):
+    """A value of the right form three times out of four, any value otherwise."""
+    return st.integers(0, 3).flatmap(lambda form: right if form else scalars)
+
+
 def deep(depth):
     return "[" * depth + "]" * depth
 
@@ -78,8 +92,8 @@ def spoilt_text(draw, valid, holes):
 
 
 def spoilt_xml(valid):
-    """Other texts, attributes and elements."""
-    return spoilt_text(valid, r">([^<>]*)<|(?<==\")([^\"]*)|(?<=</)(\w+)".replace("|(?<==", "|(?:(?<==") + ")")
+    """Other texts and attributes; elements away or twice, as far as each has a line of its own."""
+    return spoilt_text(valid, r"((?<=>)[^<>\s][^<>]*(?=<)|(?<==\")[^\"]*)")
 
 
 def spoilt_table(valid):

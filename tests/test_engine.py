@@ -166,6 +166,7 @@ def test_static_model_files_run_at_their_own_size_only(tmp_path):
 
 
 def test_the_torch_runtime_says_what_it_lacks(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is an extra")
     path = save(tmp_path / "m.onnx", [helper.make_node("Identity", ["prior"], ["reflectance"])], [("prior", 4)])
     with pytest.raises(OptionError, match=r"m\.safetensors: cannot be read \(No such file"):
         open_model(path, runtime="torch")

@@ -13,4 +13,10 @@ MODULES = [found.name for found in pkgutil.walk_packages(sunbreak.__path__, "sun
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "lightning"):
+            raise
+        pytest.skip(f"{error.name} is an extra")
+    assert doctest.testmod(module).failed == 0

@@ -16,6 +16,7 @@ from sunbreak.errors import InputError, OptionError
 from sunbreak.inputs.opened import open_optical
 from sunbreak.radiometry.read_options import ReadOptions
 from sunbreak.sidecar import read_sidecar
+from sunbreak.steps.quality_file import parse_map
 from sunbreak.steps.read_product import read_product
 from sunbreak.weights import read_card
 
@@ -67,6 +68,28 @@ def test_settings_that_are_none(tmp_path, content, capsys):
     told = capsys.readouterr().err
     assert told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["seed: 99999999999999999999", "seed: -1", "learning_rate: -1", "learning_rate: .nan", "clip: -1", "warmup: -1",
+     "semantic_steps: -1", "network_options: {widths: []}", "network_options: {widths: [-1, 2, 3, 4, 5]}"],
+)  # fmt: skip
+def test_settings_that_torch_would_refuse(tmp_path, line, capsys):
+    pytest.importorskip("torch", reason="PyTorch is an extra")
+    path = tmp_path / "run.yaml"
+    path.write_text(f"{line}\n")
+    run = tmp_path / "run"
+    assert main(["train", "cloud-mask", "--config", str(path), "--data", "simulated:", "-o", str(run)]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert ("cloud-mask" if "network" in line else line.partition(":")[0]) in told
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, "\u00b2", "\u0663", "-1", ""])
+def test_codes_of_quality_maps_that_are_no_numbers(code):
+    with pytest.raises(OptionError, match="is not CODE=CLASS"):
+        parse_map(f"0=clear,{code}=thick")
 
 
 @pytest.mark.parametrize("path", ["a\0b", "a" * 3000])

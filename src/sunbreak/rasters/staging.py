@@ -226,7 +226,7 @@ def _clear_dead_staging(folder: Path) -> None:
     host = f"{STAGING}-{socket.gethostname()}-"
     for path in folder.glob(f"{host}*-*"):
         process = path.name.removeprefix(host).split("-")[0]
-        if process.isdigit() and int(process) != os.getpid() and not _is_alive(int(process)):
+        if process.isdecimal() and int(process) != os.getpid() and not _is_alive(int(process)):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,7 @@ def parse_map(text: str | None) -> dict[int, Quality]:
     codes: dict[int, Quality] = {}
     for pair in text.split(","):
         code, _, word = (part.strip() for part in pair.partition("="))
-        if not code.isdigit() or word.lower() not in WORDS:
+        if not re.fullmatch("[0-9]{1,9}", code) or word.lower() not in WORDS:
             raise OptionError(
                 f"--quality-map {text!r}: {pair!r} is not CODE=CLASS with CLASS one of {', '.join(WORDS)}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -82,6 +83,14 @@ class TrainOptions:
         for name in ("real_share", "pair_share", "final_share", "radar_dropout", "band_dropout", "clear_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between 0 and 1")
+        # written so that NaN fails too
+        for name in ("semantic_steps", "weight_decay", "warmup", "clip", "land_cover_weight", "clear_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OptionError(f"{name} {getattr(self, name)}: must be 0 or more")
+        if not 0 < self.learning_rate < math.inf:
+            raise OptionError(f"learning_rate {self.learning_rate}: must be above 0")
+        if not 0 <= self.seed < 2**32:
+            raise OptionError(f"seed {self.seed}: must be 0 or more, and below 2^32")
         if not 0.0 <= self.ema < 1.0:
             raise OptionError(f"ema {self.ema}: must be at least 0 and below 1")
         for name in ("crop", "final_crop", "scene_size"):
