@@ -39,6 +39,18 @@ def test_a_compiled_network_is_kept_and_gives_the_same_bytes(folder, model):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_ports_of_several_names_keep_the_name_of_the_file(folder, tmp_path):
+    path = save(
+        tmp_path / "m.onnx",
+        [node("Identity", ["optical"], ["same"]), node("Relu", ["same"], ["reflectance"])],
+        [("optical", 13)],
+    )
+    for _ in range(2):
+        network = OpenVino(path, "fp32", 64, SHA)
+        assert network.inputs == ("optical",)
+        assert list(network.run({"optical": np.ones((1, 13, 64, 64), np.float32)})) == ["reflectance"]
+
+
 def test_another_file_or_arithmetic_or_patch_is_compiled_anew(folder, model):
     for precision, patch, sha256 in (("fp32", 64, SHA), ("bf16", 64, SHA), ("fp32", 32, SHA), ("fp32", 64, "1" * 64)):
         OpenVino(model, precision, patch, sha256)

@@ -101,29 +101,32 @@ class OpenVino:
         key = cache.digest(repr(parts).encode())
         kept = None if sha256 is None else self._kept(core, key, config)
         if kept is None:
-            model, sizes = self._closed(core, path, patch)
-            kept = core.compile_model(model, "CPU", config), sizes
+            model, ports = self._closed(core, path, patch)
+            kept = core.compile_model(model, "CPU", config), ports
             if sha256 is not None:
-                cache.keep(key, json.dumps(sizes).encode() + b"\n" + kept[0].export_model().read())
-        self._compiled, self.sizes = kept
+                cache.keep(key, json.dumps(ports).encode() + b"\n" + kept[0].export_model().read())
+        self._compiled, ports = kept
+        self.sizes = {name: tuple(sizes) for name, sizes in ports["inputs"].items()}
+        self.inputs, self._outputs = tuple(self.sizes), ports["outputs"]
         self._of_thread = threading.local()  # a request serves one thread at a time
-        self.inputs = tuple(port.get_any_name() for port in self._compiled.inputs)
-        self._outputs = [port.get_any_name() for port in self._compiled.outputs]
 
     @staticmethod
-    def _kept(core: Any, key: str, config: dict[str, str]) -> tuple[Any, Sizes] | None:
-        """The model as an earlier run has compiled it, with the sizes that its file states."""
+    def _kept(core: Any, key: str, config: dict[str, str]) -> tuple[Any, dict[str, Any]] | None:
+        """The model as an earlier run has compiled it, with what its file says of inputs and outputs."""
         content = cache.load(key)
         if content is None:
             return None
-        sizes, _, compiled = content.partition(b"\n")
+        ports, _, compiled = content.partition(b"\n")
         with contextlib.suppress(RuntimeError):  # OpenVINO has changed its mind about its own files
-            return core.import_model(compiled, "CPU", config), {k: tuple(v) for k, v in json.loads(sizes).items()}
+            return core.import_model(compiled, "CPU", config), json.loads(ports)
         return None
 
     @classmethod
-    def _closed(cls, core: Any, path: Path, patch: int) -> tuple[Any, Sizes]:
-        """The model of a file with its open dimensions closed, and the sizes as stated."""
+    def _closed(cls, core: Any, path: Path, patch: int) -> tuple[Any, dict[str, Any]]:
+        """The model of a file with its open dimensions closed; sizes of its inputs as stated, and names of its outputs.
+
+        Ports have several names, of which compiling may put another one first.
+        """
         check_graph(path)
         model = core.read_model(str(path))
         sizes = {port.get_any_name(): cls._sizes(path, port) for port in model.inputs}
@@ -136,7 +139,7 @@ class OpenVino:
             )
         if model.is_dynamic():
             model.reshape(shapes)
-        return model, sizes
+        return model, {"inputs": sizes, "outputs": [port.get_any_name() for port in model.outputs]}
 
     @staticmethod
     def _sizes(path: Path, port: Any) -> tuple[int | None, ...]:
