@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -67,6 +67,8 @@ class Store:
                 f"{self.url}: cannot be written to ({_why(error)}); check the bucket, the keys (AWS_ACCESS_KEY_ID,"
                 " AWS_SECRET_ACCESS_KEY) and AWS_ENDPOINT_URL"
             ) from error
+        with _scratch():  # there is room for it; and what killed runs have left goes, even if nothing is left to do
+            pass
 
     def finished(self, folders: Iterable[str]) -> set[str]:
         """See `Destination`."""
@@ -86,7 +88,7 @@ class Store:
 
     def make(self, folder: str, produce: Callable[[Path], object]) -> None:
         """See `Destination`."""
-        with scratch_folder(Path(tempfile.gettempdir()) / f"sunbreak-{os.getuid()}") as scratch:
+        with _scratch() as scratch:
             out = scratch / folder
             produce(out)
             self._publish(folder, out)
@@ -186,6 +188,11 @@ def open_store(url: str) -> Store:
 
 
 @functools.cache
+def _scratch() -> AbstractContextManager[Path]:
+    """Where products lie until they are sent."""
+    return scratch_folder(Path(tempfile.gettempdir()) / f"sunbreak-{os.getuid()}")
+
+
 def _opened(url: str, retries: int = 10) -> Any:
     """Connections are kept; one for each process."""
     from obstore.store import from_url
