@@ -187,12 +187,12 @@ def open_store(url: str) -> Store:
     return Store(url.rstrip("/"))
 
 
-@functools.cache
 def _scratch() -> AbstractContextManager[Path]:
     """Where products lie until they are sent."""
     return scratch_folder(Path(tempfile.gettempdir()) / f"sunbreak-{os.getuid()}")
 
 
+@functools.cache
 def _opened(url: str, retries: int = 10) -> Any:
     """Connections are kept; one for each process."""
     from obstore.store import from_url
