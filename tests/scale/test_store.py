@@ -197,7 +197,7 @@ def product(name, content=b"pixels"):
     def produce(out):
         out.mkdir(parents=True)
         (out / name).write_bytes(content)
-        item = {"id": out.name, "assets": {"one": {"href": f"./{name}"}}, "links": []}
+        item = {"id": out.name, "properties": {}, "assets": {"one": {"href": f"./{name}"}}, "links": []}
         (out / "item.json").write_text(json.dumps(item))
 
     return produce
