@@ -59,7 +59,7 @@ def test_another_file_or_arithmetic_or_patch_is_compiled_anew(folder, model):
     assert len(list(folder.iterdir())) == 4
 
 
-@pytest.mark.parametrize("fault", ["cut", "bytes", "others", "none of OpenVINO's"])
+@pytest.mark.parametrize("fault", ["cut", "bytes", "others", "another form", "none of OpenVINO's"])
 def test_what_is_not_whole_or_not_ones_own_is_made_anew(folder, model, fault):
     expected = run(OpenVino(model, "fp32", 64, SHA))
     (kept,) = folder.iterdir()
@@ -70,8 +70,10 @@ def test_what_is_not_whole_or_not_ones_own_is_made_anew(folder, model, fault):
         kept.write_bytes(whole[:500] + b"?" + whole[501:])
     elif fault == "others":
         kept.chmod(0o666)
+    elif fault == "another form":
+        cache.keep(kept.name, b"{}\n" + whole.partition(b"\n")[2])
     else:
-        cache.keep(kept.name, b"{}\nnothing")
+        cache.keep(kept.name, whole[64:].partition(b"\n")[0] + b"\nnothing")
     assert run(OpenVino(model, "fp32", 64, SHA)) == expected
     assert len(cache.load(kept.name)) > 100  # a whole one lies there again
     assert kept.stat().st_mode & 0o777 == 0o600

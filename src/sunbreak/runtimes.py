@@ -106,8 +106,8 @@ class OpenVino:
             if sha256 is not None:
                 cache.keep(key, json.dumps(ports).encode() + b"\n" + kept[0].export_model().read())
         self._compiled, ports = kept
-        self.sizes = {name: tuple(sizes) for name, sizes in ports["inputs"].items()}
-        self.inputs, self._outputs = tuple(self.sizes), ports["outputs"]
+        self.sizes, self._outputs = ports["inputs"], ports["outputs"]
+        self.inputs = tuple(self.sizes)
         self._of_thread = threading.local()  # a request serves one thread at a time
 
     @staticmethod
@@ -117,8 +117,11 @@ class OpenVino:
         if content is None:
             return None
         ports, _, compiled = content.partition(b"\n")
-        with contextlib.suppress(RuntimeError):  # OpenVINO has changed its mind about its own files
-            return core.import_model(compiled, "CPU", config), json.loads(ports)
+        # another version has written it in a form of its own, or OpenVINO has changed its mind about its files
+        with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RuntimeError):
+            told = json.loads(ports)
+            sizes = {name: tuple(size) for name, size in told["inputs"].items()}
+            return core.import_model(compiled, "CPU", config), {"inputs": sizes, "outputs": list(told["outputs"])}
         return None
 
     @classmethod
