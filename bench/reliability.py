@@ -13,12 +13,12 @@ GROUPS = ("Faults", "Hostile input", "Bad input", "Numbers", "Load", "Supply cha
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """The notes of a run of tests; of cases that were noted more than once the worst stays."""
+    """The notes of a run of tests; of a case that was noted more than once the worst, or the latest."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         key = row["group"], row["case"]
-        if key not in rows or row["outcome"] == "FAILED":
+        if key not in rows or rows[key]["outcome"] != "FAILED":
             rows[key] = row
     return list(rows.values())
 
