@@ -184,6 +184,14 @@ def test_a_worker_that_is_killed_in_the_middle_of_an_upload_takes_no_scene_with_
     check_complete(plan, objects(bucket))
 
 
+def test_scratch_that_another_user_has_prepared_is_not_taken(plan, bucket, tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "scratch" / f"sunbreak-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    assert main(["run", str(plan), "-o", bucket[2], *RUN]) == 1
+    assert "is not a folder of your own; set TMPDIR" in capsys.readouterr().err
+    assert not listed(bucket)
+
+
 def test_two_runs_at_a_time_leave_one_whole_product_of_each_scene(plan, bucket):
     runs = [subprocess.Popen(command(plan, bucket[2]), stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [run.wait() for run in runs] == [0, 0]

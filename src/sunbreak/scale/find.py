@@ -150,10 +150,9 @@ def _walk(
     except (STACError, OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         if isinstance(error.__cause__, InputError):  # pystac makes errors of its own of all others
             raise error.__cause__ from None
-        told = str(error).strip().splitlines()
-        raise InputError(
-            f"{bare(catalogue)}: cannot be read as a STAC catalogue ({told[0] if told else type(error).__name__})"
-        ) from error
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        why = "its links lead to itself, or too deep" if isinstance(error, RecursionError) else told[0]
+        raise InputError(f"{bare(catalogue)}: cannot be read as a STAC catalogue ({why})") from error
 
 
 class _CarefulIO(DefaultStacIO):

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from uuid import uuid4
 from sunbreak.errors import OptionError, OutputError, ProductExistsError
 from sunbreak.inputs.product_files import PART
 from sunbreak.rasters.endpoint import endpoint_url
+from sunbreak.rasters.geotiff import failing_as
 from sunbreak.rasters.remote import without_secrets
 from sunbreak.rasters.staging import scratch_folder
 from sunbreak.scale.dest import ITEM, item_of
@@ -188,8 +190,15 @@ def open_store(url: str) -> Store:
 
 
 def _scratch() -> AbstractContextManager[Path]:
-    """Where products lie until they are sent."""
-    return scratch_folder(Path(tempfile.gettempdir()) / f"sunbreak-{os.getuid()}")
+    """Where products lie until they are sent, for this user alone."""
+    inside = Path(tempfile.gettempdir()) / f"sunbreak-{os.getuid()}"
+    with failing_as(inside):
+        inside.mkdir(mode=0o700, exist_ok=True)
+        about = inside.lstat()
+    # anybody may have made it before, in a folder for all
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        raise OutputError(f"{inside}: is not a folder of your own; set TMPDIR to one that is")
+    return scratch_folder(inside)
 
 
 @functools.cache
