@@ -1,3 +1,4 @@
+import os
 import resource
 import socket
 import subprocess
@@ -109,9 +110,13 @@ def test_an_interruption_leaves_nothing_and_spares_what_was_there(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path):
+@pytest.mark.parametrize("noted", [True, False], ids=["gone", "still listed"])
+def test_what_a_killed_run_left_is_cleared_away(tmp_path, noted):
     dead = subprocess.Popen(["true"])
-    dead.wait()
+    # it has ended; until its parent takes note, the system lists it
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    if noted:
+        dead.wait()
     left = tmp_path / "out" / f".partial-{socket.gethostname()}-{dead.pid}-abc"
     left.mkdir(parents=True)
     (left / "junk").write_text("x")
@@ -119,6 +124,7 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path):
     (tmp_path / "out" / "quality.tif").write_text("half a product")
     write_folder(tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["item.json", "quality.tif", "reflectance.tif"]
+    dead.wait()
 
 
 def test_files_of_others_are_not_overwritten(tmp_path):
