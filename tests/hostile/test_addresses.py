@@ -241,6 +241,20 @@ def test_answers_end(tmp_path, refused, monkeypatch):
         plan(address, tmp_path, refused, words=["more than 1 MiB"])
 
 
+def test_a_name_that_nobody_bears_is_looked_up_again(monkeypatch):
+    answers = iter([OSError("nobody"), [(0, 0, 0, "", ("10.0.0.1", 0))]])
+
+    def lookup(*_, **__):
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lookup)
+    assert reach_of("https://later.example/a.tif") is Reach.PUBLIC
+    assert reach_of("https://later.example/a.tif") is Reach.PRIVATE
+
+
 @shows(GROUP, "static catalogue whose links lead into the network, to a file, or to itself for ever", "refused")
 @pytest.mark.parametrize(
     ("link", "words"),

@@ -94,7 +94,10 @@ def reach_of(place: str | Path) -> Reach:
     # of addresses with a backslash or a blank in them libraries make different hosts
     if not _HOST.fullmatch(host) or "\\" in parts.netloc or _BLANK.search(place):
         raise InputError(f"{bare(place)}: is no address of a server; correct it")
-    return _reach_of_host(host)
+    try:
+        return _reach_of_host(host)
+    except (OSError, UnicodeError):  # nobody bears that name now; it is looked up again the next time
+        return Reach.PUBLIC
 
 
 @lru_cache(maxsize=1024)
@@ -103,10 +106,7 @@ def _reach_of_host(host: str) -> Reach:
         return reach_of_ip(host)
     except ValueError:  # a name, or numbers in a form that only the system understands
         pass
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)}
-    except (OSError, UnicodeError):
-        return Reach.PUBLIC
+    found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)}
     return max((reach_of_ip(text) for text in found), default=Reach.PUBLIC)
 
 
