@@ -63,16 +63,22 @@ class Ranged(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def files_over_http(folder):
-    """Address of a web server over a folder."""
-    handler = functools.partial(Ranged, directory=str(folder))
+def serving(handler):
+    """Address of a server whose requests a handler answers."""
     with http.server.ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://{LOOPBACK}:{server.server_port}"
         finally:
             server.shutdown()
+
+
+@contextlib.contextmanager
+def files_over_http(folder):
+    """Address of a web server over a folder."""
+    handler = functools.partial(Ranged, directory=str(folder))
+    with serving(handler) as address:
+        yield address
 
 
 class Locked:
@@ -168,12 +174,8 @@ def stumbling(address, every=3):
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on  # noqa: N815
 
-    with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://{LOOPBACK}:{server.server_port}"
-        finally:
-            server.shutdown()
+    with serving(Handler) as address:
+        yield address
 
 
 @contextlib.contextmanager

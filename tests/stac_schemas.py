@@ -1,5 +1,6 @@
 """STAC validation without a network: the core schemas of pystac, those of extensions in `schemas/`."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -50,4 +51,14 @@ def validate_file(path):
     """Check the STAC object in a file; returns it."""
     content = json.loads(Path(path).read_text())
     validate(content)
+    return content
+
+
+def broken(content, where, value):
+    """A copy of a STAC object in which something else stands at a place."""
+    content = copy.deepcopy(content)
+    place = content
+    for step in where[:-1]:
+        place = place[step]
+    place[where[-1]] = value
     return content

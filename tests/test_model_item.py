@@ -15,7 +15,7 @@ from pystac.extensions.mlm import AssetGeneralMLMExtension, MLMExtension
 
 from classifier_files import CLASSES, RGB, linear, ours, sidecar
 from model_files import CODES, mapper, node, save
-from stac_schemas import SCHEMAS, validate
+from stac_schemas import SCHEMAS, broken, validate
 from sunbreak import weights
 from sunbreak.model_item import EXTENSIONS, foreign_item, model_item
 from sunbreak.sidecar import read_sidecar
@@ -194,13 +194,8 @@ def test_a_classifier_from_outside_tells_how_its_input_is_scaled(tmp_path):
     ],
 )
 def test_what_is_broken_is_refused(network, where, value):
-    broken = copy.deepcopy(network)
-    place = broken
-    for step in where[:-1]:
-        place = place[step]
-    place[where[-1]] = value
     with pytest.raises(jsonschema.ValidationError):
-        validate(broken)
+        validate(broken(network, where, value))
 
 
 @pytest.mark.parametrize("field", ["name", "architecture", "tasks", "input", "output"])

@@ -1,13 +1,11 @@
 """Inputs that fail while they are read: damaged, cut off in the midst, behind servers that lie."""
 
 import contextlib
-import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
-import threading
 import time
 
 import pytest
@@ -15,7 +13,7 @@ import rasterio
 
 from catalogues import write_archive
 from killing import ENVIRONMENT, run_quietly, sunbreak
-from servers import LOOPBACK, Ranged
+from servers import Ranged, serving
 
 ONE_LINE = "one line that names the file; no product, and the rerun completes"
 
@@ -93,19 +91,13 @@ class Liar(Ranged):
             self.wfile.write(os.urandom(length // (2 if self.how == "short" else 1)))
 
 
-@contextlib.contextmanager
 def liar(folder, how):
     kind = type("Handler", (Liar,), {"how": how, "asked": 0})
 
     def handler(*arguments):
         return kind(*arguments, directory=str(folder))
 
-    with http.server.ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://{LOOPBACK}:{server.server_port}"
-        finally:
-            server.shutdown()
+    return serving(handler)
 
 
 def case(how, what, outcome, *marks):
