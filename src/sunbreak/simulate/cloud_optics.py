@@ -8,11 +8,12 @@ Radiation, chapter 6; size of single-scattering albedos of water and ice clouds 
 from __future__ import annotations
 
 import math
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
 from sunbreak.bands import OPTICAL_BANDS
+from sunbreak.simulate.array_library import Array, library_of
 from sunbreak.simulate.noise import Floats
 
 Phase = Literal["water", "ice"]
@@ -36,59 +37,83 @@ THICK_DEPTH: Final = 4.0
 `sharp_share` x upward transmittance x light on the ground is 0.33 x 0.77 x 0.77 there."""
 
 
-def depth_in_band(depth: Floats, band: str, exponent: float) -> Floats:
-    """Optical depth in a band.
+def depth_in_band(band: str, exponent: float) -> float:
+    """Optical depth in a band per optical depth at 550 nm.
 
     Args:
-        depth: Optical depth at 550 nm.
         band: Band name.
         exponent: Exponent gamma of wavelength**-gamma: 0 for cloud drops, up to 1.5 for haze.
 
     Returns:
-        Optical depth in the band.
+        A factor.
     """
-    if exponent == 0.0:
-        return depth
-    return depth * np.float32((OPTICAL_BANDS[band].wavelength / 550.0) ** -exponent)
+    result: float = (OPTICAL_BANDS[band].wavelength / 550.0) ** -exponent
+    return result
 
 
-def two_stream(depth: Floats, band: str, phase: Phase) -> tuple[Floats, Floats]:
+class Absorption(NamedTuple):
+    """Constants of the two-stream solution in a band in which cloud absorbs; float32 numbers, or arrays of them."""
+
+    deep: Any
+    """Albedo of a cloud without end."""
+    square: Any
+    """Its square."""
+    rest: Any
+    """1 less that."""
+    rate: Any
+    """Loss of diffuse light per optical depth."""
+
+
+def absorption(band: str, phase: Phase) -> Absorption | None:
+    """How cloud absorbs in a band.
+
+    Args:
+        band: Band name.
+        phase: Water drops or ice crystals.
+
+    Returns:
+        Its constants; None where nothing absorbs.
+    """
+    albedo = ABSORBING[phase].get(band)
+    if albedo is None:
+        return None
+    ratio = math.sqrt((1.0 - albedo * ASYMMETRY) / (1.0 - albedo))
+    deep, rate = np.float32((ratio - 1.0) / (ratio + 1.0)), math.sqrt((1.0 - albedo) * (1.0 - albedo * ASYMMETRY))
+    return Absorption(float(deep), float(deep * deep), float(np.float32(1.0) - deep * deep), rate)
+
+
+def two_stream(depth: Array, absorbed: Absorption | None) -> tuple[Array, Array]:
     """Albedo and transmittance of a layer under diffuse light.
 
     Args:
-        depth: Optical depth in the band, >= 0.
-        band: Band name; sets absorption.
-        phase: Water drops or ice crystals.
+        depth: Optical depth in the band, >= 0; any shape.
+        absorbed: What absorbs in the band; of several bands at once, arrays that broadcast against the depth.
 
     Returns:
         Reflectance R and transmittance T, each 0..1, R + T <= 1. Where nothing absorbs, R = (1-g) tau / (2 + (1-g) tau)
         and T = 1 - R.
     """
-    albedo = ABSORBING[phase].get(band)
-    if albedo is None:
-        scaled = depth * np.float32(1.0 - ASYMMETRY)
-        reflected = scaled / (scaled + np.float32(2.0))
-        return reflected, np.float32(1.0) - reflected
-    ratio = math.sqrt((1.0 - albedo * ASYMMETRY) / (1.0 - albedo))
-    deep = np.float32((ratio - 1.0) / (ratio + 1.0))
-    rate = math.sqrt((1.0 - albedo) * (1.0 - albedo * ASYMMETRY))
-    fade = np.exp(depth * np.float32(-rate))
-    square = fade * fade
+    if absorbed is None:
+        scaled: Any = depth * (1.0 - ASYMMETRY)
+        up: Any = scaled / (scaled + 2.0)
+        return up, 1.0 - up
+    fade: Any = library_of(depth).exp(depth * -absorbed.rate)
+    left = fade * fade
     # written so that T is 1 to the last bit where the depth is 0
-    rest, whole = np.float32(1.0) - deep * deep, np.float32(1.0) - deep * deep * square
-    return deep * (np.float32(1.0) - square) / whole, rest * fade / whole
+    whole = 1.0 - absorbed.square * left
+    return absorbed.deep * (1.0 - left) / whole, absorbed.rest * fade / whole
 
 
-def sharp_share(depth: Floats) -> Floats:
+def sharp_share(depth: Array) -> Array:
     """Share of the light from the ground that still forms an image.
 
     Args:
-        depth: Optical depth, >= 0.
+        depth: Optical depth, >= 0; any shape.
 
     Returns:
         1 without cloud; the rest is scattered and shows the mean of the surroundings.
     """
-    result: Floats = np.exp(depth * np.float32(FORWARD - 1.0))
+    result: Array = library_of(depth).exp(depth * (FORWARD - 1.0))
     return result
 
 

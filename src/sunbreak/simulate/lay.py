@@ -14,8 +14,9 @@ from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
 from sunbreak.simulate.atmosphere import air_of
 from sunbreak.simulate.cloud_layers import tune
+from sunbreak.simulate.light import View
 from sunbreak.simulate.noise import Floats, Grid
-from sunbreak.simulate.overlay import HALO, View, apply, classify, veil
+from sunbreak.simulate.overlay import HALO, apply, classify, veil
 from sunbreak.simulate.sampling import COARSEST, aligned, reduce_mean
 from sunbreak.simulate.spec import CloudSpec
 

@@ -10,74 +10,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sunbreak.bands import OPTICAL_BANDS, Level
 from sunbreak.legend import Quality
-from sunbreak.simulate.atmosphere import Air, diffuse_share, gas_transmittance, path_reflectance
 from sunbreak.simulate.cloud_layers import Layer, Sky
-from sunbreak.simulate.cloud_optics import (
-    ANISOTROPY,
-    THICK_DEPTH,
-    THIN_DEPTH,
-    beam,
-    depth_in_band,
-    sharp_share,
-    two_stream,
-)
+from sunbreak.simulate.cloud_optics import THICK_DEPTH, THIN_DEPTH, beam
+from sunbreak.simulate.light import LayerInSight, Shade, View, band_optics, sample_of, seen_through
 from sunbreak.simulate.noise import Floats, Grid
-from sunbreak.simulate.parallax import away, band_shift, offsets
-from sunbreak.simulate.sampling import reduce_mean, spread, surroundings
+from sunbreak.simulate.parallax import band_shift, offsets
+from sunbreak.simulate.sampling import reduce_mean
 
 HALO: Final = 42
 """Pixels around a window that its light may come from: twice `sampling.surroundings`, once a layer, and one sample."""
 SLABS: Final = (0.1, 0.5, 0.9)
 """Heights inside a cloud, as shares of its thickness, from which its shadow is cast."""
-COARSEST_CLOUD: Final = 2
-"""Coarsest sample of clouds in pixels of 10 m; 60 m would put cloud into pixels whose other bands are clear."""
-CLOUD_GLOW: Final = 0.2
-"""Share of the blocked direct light that comes back to the shadow, scattered by the clouds around it."""
 SHADOW_LOSS: Final = 0.15
 """Loss of direct light from which a pixel counts as shadow."""
-
-
-@dataclass(frozen=True)
-class View:
-    """How an image is taken: bands, level, pixels, air and sky."""
-
-    bands: tuple[str, ...]
-    """Names of the bands, in the order of the arrays."""
-    level: Level
-    """Processing level."""
-    sky: Sky
-    """The clouds and the sun."""
-    air: Air
-    """The air around the clouds."""
-    pixel: int = 1
-    """Side of the image's pixels in pixels of 10 m."""
-
-    def path(self, band: str) -> float:
-        """Light that never touched the ground.
-
-        Args:
-            band: Band name.
-
-        Returns:
-            Reflectance; 0 at level L2A, which has it removed.
-        """
-        if self.level == "L2A":
-            return 0.0
-        return path_reflectance(band, self.air) * gas_transmittance(band, self.air)
-
-    def above(self, band: str, height: float) -> float:
-        """Transmittance of the gases above a cloud.
-
-        Args:
-            band: Band name.
-            height: Height of the cloud in m.
-
-        Returns:
-            0..1; 1 at level L2A, which has gas absorption removed.
-        """
-        return gas_transmittance(band, self.air, height) if self.level == "L1C" else 1.0
 
 
 @dataclass(frozen=True)
@@ -153,17 +99,6 @@ def _slant(sky: Sky, index: int, layer: Layer, grid: Grid) -> Floats:
     return result
 
 
-def _relief(sky: Sky, cover: Veil, number: int, band: str, grid: Grid) -> Floats:
-    """Brightness of cloud tops by their own relief: sides that face the sun are brighter, the far sides darker."""
-    layer = sky.layers[number]
-    rows, cols = band_shift(band, layer.base)
-    towards = away(-30.0, sky.spec.sun_azimuth)
-    here = _moved(cover.depths[number], cover.reach, rows, cols, grid)
-    ahead = _moved(cover.depths[number], cover.reach, rows - towards[0], cols - towards[1], grid)
-    strength = np.float32(0.3 if layer.shape == "heap" else 0.12)
-    return np.float32(1.0) + strength * (here - ahead) / (here + ahead + np.float32(4.0))
-
-
 def apply(view: View, reflectance: Floats, cover: Veil, grid: Grid) -> Floats:
     """See a clear image through the clouds.
 
@@ -177,35 +112,19 @@ def apply(view: View, reflectance: Floats, cover: Veil, grid: Grid) -> Floats:
         (band, y, x) cloudy reflectance; bit-identical to the input where there is neither cloud nor shadow.
     """
     out = np.empty(reflectance.shape, np.float32)
-    cloudy, shaded = (reduce_mean(field, view.pixel) > 0.0 for field in (cover.seen, cover.lost))
+    shade = Shade(cover.lost, *(reduce_mean(field, view.pixel) > 0.0 for field in (cover.lost, cover.seen)))
     for index, band in enumerate(view.bands):
-        factor = max(min(OPTICAL_BANDS[band].resolution // 10, COARSEST_CLOUD), view.pixel)
-        direct = np.float32((1.0 - diffuse_share(band, view.air)) * (1.0 - CLOUD_GLOW))
-        clear = reflectance[index]
-        dark = spread(reduce_mean(cover.lost, factor), factor // view.pixel) * direct
-        ground = clear - dark * np.maximum(clear - np.float32(view.path(band)), np.float32(0.0))
-        ground = seen = np.where(shaded, ground, clear)
-        for number in range(len(view.sky.layers)):
-            seen = _through(view, seen, cover, grid, (number, band, factor))
-        out[index] = np.where(cloudy, seen, ground)
+        optics = band_optics(view, band)
+        layers = []
+        for number, layer in enumerate(optics.layers):
+            (rows, cols), (up, left) = layer.shift, layer.ahead
+            here = _moved(cover.depths[number], cover.reach, rows, cols, grid)
+            ahead = _moved(cover.depths[number], cover.reach, rows - up, cols - left, grid)
+            if here.any():
+                layers.append(LayerInSight(here, ahead, layer))
+        factor = max(sample_of(band), view.pixel)
+        out[index] = seen_through(reflectance[index], shade, layers, optics, (factor, view.pixel))
     return out
-
-
-def _through(view: View, seen: Floats, cover: Veil, grid: Grid, which: tuple[int, str, int]) -> Floats:
-    """See one band through one layer: R + T (sharp rho + rest of its surroundings) / (1 - rho R)."""
-    number, band, factor = which
-    layer = view.sky.layers[number]
-    depth = _moved(cover.depths[number], cover.reach, *band_shift(band, layer.base), grid)
-    if not depth.any():
-        return seen
-    native = depth_in_band(reduce_mean(depth, factor), band, layer.exponent)
-    up, through = two_stream(native, band, layer.phase)
-    bright = up * np.float32(ANISOTROPY * view.above(band, layer.base + 0.5 * layer.thickness))
-    bright *= reduce_mean(_relief(view.sky, cover, number, band, grid), factor)
-    fields = (up, bright, through, sharp_share(native))
-    reflected, shine, passed, sharp = (spread(field, factor // view.pixel) for field in fields)
-    below = sharp * seen + (np.float32(1.0) - sharp) * surroundings(seen, view.pixel)
-    return shine + passed * below / (np.float32(1.0) - np.clip(below, 0.0, 0.95) * reflected)
 
 
 def classify(cover: Veil, pixel: int = 1) -> NDArray[np.uint8]:

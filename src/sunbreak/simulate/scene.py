@@ -17,9 +17,10 @@ from sunbreak.simulate.atmosphere import air_of
 from sunbreak.simulate.cloud_layers import Sky, tune
 from sunbreak.simulate.cover import landscape
 from sunbreak.simulate.ground import ground
+from sunbreak.simulate.light import View
 from sunbreak.simulate.mesh import between
 from sunbreak.simulate.noise import Floats, Grid, key_of
-from sunbreak.simulate.overlay import HALO, View, apply, classify, veil
+from sunbreak.simulate.overlay import HALO, apply, classify, veil
 from sunbreak.simulate.radar import backscatter
 from sunbreak.simulate.sampling import aligned
 from sunbreak.simulate.spec import SceneSpec
