@@ -27,7 +27,7 @@ from sunbreak.legend import Quality
 from sunbreak.models import locate
 from sunbreak.networks import build
 from sunbreak.networks.interface import RestorationNetwork
-from sunbreak.train.samples import arrays_of
+from sunbreak.train.crops import arrays_of
 from sunbreak.train.scenes import scene_of
 from sunbreak.weights import read_card
 

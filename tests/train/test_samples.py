@@ -9,7 +9,7 @@ from sunbreak.bands import RADAR_DB_RANGE
 from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
 from sunbreak.train.samples import SampleOptions, SampleStream, at_20m
-from sunbreak.train.surfaces import SceneOptions
+from sunbreak.train.scene_options import SceneOptions
 
 OPTIONS = SampleOptions(SceneOptions(seed=5, size=96, band_dropout=0.5, radar_dropout=0.5), batch=3, crop=64, reuse=4)
 BANDED = ("optical", "truth", "prior", "prior_sigma")

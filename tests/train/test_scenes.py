@@ -14,8 +14,8 @@ from sunbreak.scene import make_scene
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.tiles import Window
 from sunbreak.train.real_images import is_open, real_images
+from sunbreak.train.scene_options import SUBSETS, SceneOptions
 from sunbreak.train.scenes import training_scene
-from sunbreak.train.surfaces import SUBSETS, SceneOptions
 from sunbreak.work import one_blas_thread
 
 PLAIN = SceneOptions(seed=1, size=128)

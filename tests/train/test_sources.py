@@ -19,9 +19,9 @@ from sunbreak.train.calibration import sigma_scale
 from sunbreak.train.legs import Checkpoint
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.run import train
+from sunbreak.train.scene_options import SceneOptions
 from sunbreak.train.scenes import training_scene
 from sunbreak.train.sources import Sources, read_sources
-from sunbreak.train.surfaces import SceneOptions
 
 TRAIN, HELD = [(1970, 1, 30), (1970, 1, 31), (1158, 6, 2)], [(1970, 139, 839)]
 SMALL = TrainOptions(

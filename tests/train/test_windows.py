@@ -10,9 +10,9 @@ from sunbreak.errors import OptionError
 from sunbreak.legend import Quality
 from sunbreak.simulate import CloudSpec, SceneSpec, simulate
 from sunbreak.steps.mask import grow
-from sunbreak.train.samples import arrays_of
+from sunbreak.train.crops import arrays_of
+from sunbreak.train.scene_options import SceneOptions
 from sunbreak.train.scenes import training_scene
-from sunbreak.train.surfaces import SceneOptions
 from sunbreak.train.windows import list_windows, own_windows, store_window
 
 SIDE = 128

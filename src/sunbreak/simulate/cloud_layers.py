@@ -21,6 +21,8 @@ from sunbreak.simulate.spec import CloudSpec
 Shape = Literal["heap", "deck", "streak"]
 SAMPLES: Final = 110
 """Points a side of the sparse sample on which cover is set."""
+HIGHEST: Final = 11_000.0
+"""Height in m above which no layer is drawn."""
 DEEPEST: Final = 120.0
 """Optical depth at which cloud no longer grows brighter to the eye."""
 
@@ -65,7 +67,7 @@ def layers(spec: CloudSpec) -> tuple[Layer, ...]:
 
     lift = spec.base_height
     low = pick(700.0, 1900.0, 1) if lift is None else lift
-    high = max(pick(7500.0, 11000.0, 2), low + 1500.0)
+    high = max(pick(7500.0, HIGHEST, 2), low + 1500.0)
     size = pick(90.0, 260.0, 3)
     heap = Layer("heap", "heap", "water", low, pick(500.0, 1500.0, 4), Octaves(size, 1.6, 0.72), pick(9, 24, 5), 1.0)
     cirrus = Layer("cirrus", "streak", "ice", high, 800.0, Octaves(pick(140, 330, 6), 4.0, 0.6), pick(0.5, 1.5, 7), 0.5)
@@ -112,6 +114,8 @@ class Sky:
             (y, x) float32 vertical optical depth at 550 nm; exactly 0 between clouds.
         """
         layer = self.layers[index]
+        if self.thresholds[index] == np.inf:
+            return np.zeros((grid.height, grid.width), np.float32)
         return _depth_of(layer, _field(layer, grid, self.spec.seed), self.thresholds[index])
 
 

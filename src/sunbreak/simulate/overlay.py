@@ -20,6 +20,8 @@ from sunbreak.simulate.sampling import reduce_mean
 
 HALO: Final = 42
 """Pixels around a window that its light may come from: twice `sampling.surroundings`, once a layer, and one sample."""
+MARGIN: Final = 4
+"""Pixels of optical depth beyond the furthest that a band looks: relief looks on towards the sun."""
 SLABS: Final = (0.1, 0.5, 0.9)
 """Heights inside a cloud, as shares of its thickness, from which its shadow is cast."""
 SHADOW_LOSS: Final = 0.15
@@ -53,7 +55,7 @@ def veil(sky: Sky, grid: Grid, bands: Sequence[str]) -> Veil:
     """
     cosine = math.sin(math.radians(sky.spec.sun_elevation))
     shifts = [[band_shift(band, layer.base) for band in bands] for layer in sky.layers]
-    reach = max((max(abs(r), abs(c)) for own in shifts for r, c in own), default=0) + 4
+    reach = max((max(abs(r), abs(c)) for own in shifts for r, c in own), default=0) + MARGIN
     wide = grid.grown(reach)
     depths = []
     seen = np.zeros((grid.height, grid.width), np.float32)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from sunbreak.train.laying import laid
 from sunbreak.train.options import TrainOptions
 from sunbreak.train.samples import SampleOptions, SampleStream, at_20m
+from sunbreak.train.scene_options import SceneOptions
 from sunbreak.train.sources import Sources
-from sunbreak.train.surfaces import SceneOptions
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Plan:
         # every process on every device keeps its own scenes
         lanes = options.workers * options.devices
         reuse = max(1, options.reuse * options.crop**2 // crop**2)
-        return SampleStream(SampleOptions(scenes, batch=batch, crop=crop, reuse=reuse, lanes=lanes))
+        return SampleStream(
+            SampleOptions(scenes, batch=batch, crop=crop, reuse=reuse, lanes=lanes, own_skies=options.own_skies)
+        )
 
 
 class Batches(IterableDataset[dict[str, Tensor]]):
@@ -115,4 +118,18 @@ class Batched(pl.LightningDataModule):
         rank = self.trainer.global_rank if self.trainer is not None else 0
         batches = Batches(self.plan, self.start, rank)
         workers, ahead = (0, None) if self.plan.in_process else (self.plan.options.workers, 4)
-        return DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=ahead)
+        # pinned, batches reach a GPU while it works on the one before
+        pinned = torch.cuda.is_available()
+        return DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=ahead, pin_memory=pinned)
+
+    def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
+        """Lay the skies that are still to be laid, where the training runs.
+
+        Args:
+            batch: On its device.
+            dataloader_idx: Unused.
+
+        Returns:
+            What the module takes.
+        """
+        return laid(batch)

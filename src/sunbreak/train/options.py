@@ -41,6 +41,9 @@ class TrainOptions:
     """Side in pixels of the simulated scenes that crops are taken from."""
     reuse: int = 32
     """Crops taken from a scene before another takes its place."""
+    own_skies: bool = False
+    """Lay every crop under another part of its scene's sky, on the device that trains; scenes can then be kept for far
+    longer (`reuse`). Not for networks that take the scene prior, nor for the mask network."""
     radar_dropout: float = 0.1
     """Share of scenes that lose their radar, wholly or partly."""
     band_dropout: float = 0.25

@@ -77,6 +77,8 @@ def train(
     if start is not None:
         begin_with(built, start)
     is_mask = isinstance(built, CloudMask)
+    if options.own_skies:
+        _refuse_own_skies(built, network)
     settings = {
         "network": network,
         "data": list(data),
@@ -122,6 +124,16 @@ def _module(
             begin_with(network, start, only=LAND_COVER)
     classes = len(LAND_COVER_LEGEND) if semantic else 1
     return Restoration(network, options, semantic=semantic, steps=plan.steps, classes=classes)
+
+
+def _refuse_own_skies(network: nn.Module, name: str) -> None:
+    """Of networks that cannot learn from crops under skies of their own."""
+    if not isinstance(network, RestorationNetwork):
+        raise OptionError(f"own_skies: {name} does not restore; leave it out")
+    if "prior" in network.inputs:
+        raise OptionError(
+            f"own_skies: {name} takes the scene prior, which is fitted on whole scenes under one sky; leave it out"
+        )
 
 
 def _inputs(network: nn.Module) -> tuple[str, ...]:

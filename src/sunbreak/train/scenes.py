@@ -24,8 +24,10 @@ from sunbreak.scene import make_scene
 from sunbreak.steps.fit import fit_estimator
 from sunbreak.steps.mask import grow
 from sunbreak.tiles import Window
+from sunbreak.train.grounds import Codes, Floats, Mask
 from sunbreak.train.mask_errors import masked
-from sunbreak.train.surfaces import Codes, Floats, Mask, SceneOptions, Surface, draw_surface
+from sunbreak.train.scene_options import SceneOptions
+from sunbreak.train.surfaces import Surface, draw_surface
 from sunbreak.work import one_blas_thread
 
 MOST_ATTEMPTS: Final = 1000

@@ -1,0 +1,231 @@
+"""Crops of a ground, each under a part of its own of a wide sky; the light is worked out where the training runs.
+
+What costs most of a training scene is its ground, then what clouds do to the light in every band. So grounds are kept,
+every crop of one lies under other clouds, and of these only optical depth and shadow are worked out here, once for all
+bands: `laying.laid` does the rest, on the device. No torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sunbreak.bands import L1C_BANDS, RADAR_DB_RANGE
+from sunbreak.legend import LAND_COVER_NODATA, Quality
+from sunbreak.prior.estimators import is_wanted
+from sunbreak.simulate.cloud_layers import HIGHEST, tune
+from sunbreak.simulate.light import View, band_optics
+from sunbreak.simulate.noise import Grid
+from sunbreak.simulate.overlay import HALO, MARGIN, Veil, classify, veil
+from sunbreak.simulate.parallax import band_shift
+from sunbreak.simulate.sampling import COARSEST, aligned
+from sunbreak.steps.mask import grow
+from sunbreak.train.crops import ENOUGH, TRIES, Batch, arrays_of, turned
+from sunbreak.train.grounds import Codes, Floats, Ground, draw_ground
+from sunbreak.train.mask_errors import masked
+from sunbreak.train.scene_options import SceneOptions
+from sunbreak.train.scenes import BUFFERS, TrainingScene
+from sunbreak.train.surfaces import joined
+
+SPAN: Final = 3072
+"""Side in pixels of the sky that the crops of a ground look at parts of; its cover is met over all of it."""
+LAYERS: Final = 2
+"""Layers of cloud that a crop has room for."""
+OPTICS: Final = ("scale", "bright", "relief", "deep", "square", "rest", "rate")
+"""Constants of a layer in a band, see `light.LayerOptics`, in the order of `sky_optics`."""
+REACH: Final = MARGIN + max(max(map(abs, band_shift(band, HIGHEST))) for band in L1C_BANDS)
+"""Pixels by which optical depths extend beyond a crop's window, so that every band can look past its own side."""
+
+
+@dataclass(frozen=True)
+class OpenGround:
+    """A ground, and the sky over it; bands in the order of `bands.L1C_BANDS`."""
+
+    ground: Ground
+    """The ground."""
+    view: View | None
+    """How it is seen through the sky; None for pairs, which have a sky of their own."""
+    image: Floats
+    """(13, y, x) what is seen of it without the sky, NaN = no data or no such band."""
+    truth: Floats
+    """(13, y, x) reflectance, 0 where it is not known."""
+    optics: Floats
+    """(2 + 2 * 7, 13) constants of the light, see `sky_optics` of `crop_under_sky`."""
+    moves: npt.NDArray[np.int64]
+    """(2, 14, 2) displacements of the layers in every band, and towards the sun."""
+
+
+class _Look(NamedTuple):
+    """A place on the ground under a place in the sky, with what lies around it."""
+
+    place: tuple[slice, slice]
+    rows: npt.NDArray[np.int64]
+    cols: npt.NDArray[np.int64]
+    cover: Veil | None
+    sky: Codes
+    quality: Codes
+    wanted: float
+
+
+def open_ground(options: SceneOptions, index: int) -> OpenGround:
+    """Draw a ground and its sky.
+
+    Args:
+        options: What they are drawn from.
+        index: Number of the scene.
+
+    Returns:
+        The ground, the same for the same arguments.
+
+    Raises:
+        OptionError: The data hold no image to train on.
+        RasterError: A file of the collection is missing or damaged.
+    """
+    return opened(draw_ground(options, np.random.default_rng([options.seed, 0, index, 0]), index))
+
+
+def opened(ground: Ground) -> OpenGround:
+    """Make a ground ready for crops.
+
+    Args:
+        ground: The ground, with the clouds over it.
+
+    Returns:
+        It, with a wide sky of these clouds.
+    """
+    view = None
+    if ground.clouds is not None and ground.air is not None:
+        sky = tune(ground.clouds, (0, SPAN), (0, SPAN))
+        view = View(ground.bands, ground.level, sky, ground.air)
+    places = [L1C_BANDS.index(name) for name in ground.bands]
+    image = np.full((len(L1C_BANDS), *ground.sky.shape), np.nan, np.float32)
+    truth = np.zeros_like(image)
+    image[places], truth[places] = ground.optical, np.nan_to_num(ground.truth, nan=0.0)
+    return OpenGround(ground, view, image, truth, *_constants(view))
+
+
+def _constants(view: View | None) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Constants of the light and displacements, see `crop_under_sky`; without cloud, all light passes."""
+    optics = np.zeros((2 + LAYERS * len(OPTICS), len(L1C_BANDS)), np.float32)
+    moves = np.zeros((LAYERS, len(L1C_BANDS) + 1, 2), np.int64)
+    firsts = [2 + number * len(OPTICS) for number in range(LAYERS)]
+    optics[[first + OPTICS.index("rest") for first in firsts]] = 1.0
+    if view is None:
+        return optics, moves
+    for band in view.bands:
+        place, found = L1C_BANDS.index(band), band_optics(view, band)
+        optics[:2, place] = found.direct, found.path
+        for first, moved, layer in zip(firsts, moves, found.layers, strict=False):
+            moved[place], moved[-1] = layer.shift, layer.ahead
+            told = layer._asdict() | ({"rest": 1.0} if layer.absorbed is None else layer.absorbed._asdict())
+            optics[first : first + len(OPTICS), place] = [told.get(name, 0.0) for name in OPTICS]
+    return optics, moves
+
+
+def crop_under_sky(kept: OpenGround, side: int, rng: np.random.Generator) -> Batch:
+    """A crop of a ground under a part of its sky, turned and mirrored at random.
+
+    Args:
+        kept: The ground.
+        side: In pixels, even.
+        rng: Generator of the crop.
+
+    Returns:
+        The arrays of `crops.arrays_of` without `optical`, and what `laying.laid` makes that of, not turned:
+        `sky_image` (13, v, u) reflectance on the crop and what its light may come from, NaN = no data; `sky_depths`
+        (2, v + 2 r, u + 2 r) optical depth of each layer in the frame of the green band, with `REACH` pixels more;
+        `sky_light` (2, v, u) share of direct light lost on the ground, and the largest optical depth that any band
+        sees; `sky_optics` (16, 13), constants of the light: what a shadow lacks, light of the air, then those of
+        `OPTICS` for each layer; `sky_moves` (2, 14, 2) int64, displacements of each layer in every band, and towards
+        the sun; `sky_turn` (2,) int64, quarter turns and whether it is mirrored.
+    """
+    looked = _look(kept, side, rng)
+    for _ in range(TRIES - 1):
+        if looked.wanted >= ENOUGH:
+            break
+        looked = max(looked, _look(kept, side, rng), key=lambda look: look.wanted)
+    turns, is_mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    arrays = arrays_of(_scene(kept, looked), np.s_[...])
+    del arrays["optical"]
+    depths, light = _planes(looked)
+    return turned(arrays, turns, is_mirrored) | {
+        "sky_image": kept.image[:, looked.rows[:, np.newaxis], looked.cols],
+        "sky_depths": depths,
+        "sky_light": light,
+        "sky_optics": kept.optics,
+        "sky_moves": kept.moves,
+        "sky_turn": np.array([turns, is_mirrored], np.int64),
+    }
+
+
+def _look(kept: OpenGround, side: int, rng: np.random.Generator) -> _Look:
+    """Draw a place on the ground and one in the sky, and how a mask errs there."""
+    ground = kept.ground
+    height, width = ground.sky.shape
+    # on the samples of 20 m of the ground, and of 60 m of the sky
+    top, left = (2 * int(rng.integers((length - side) // 2 + 1)) for length in (height, width))
+    above, before = (COARSEST * int(rng.integers((SPAN - side) // COARSEST + 1)) for _ in range(2))
+    wide = aligned(Grid(above, before, side, side), HALO)
+    rows = np.clip(np.arange(top - HALO, top - HALO + wide.height), 0, height - 1)
+    cols = np.clip(np.arange(left - HALO, left - HALO + wide.width), 0, width - 1)
+    around = np.ix_(rows, cols)
+    own = ground.sky[around]
+    cover = None if kept.view is None else veil(kept.view.sky, wide, ground.bands)
+    laid = np.full(own.shape, Quality.CLEAR, np.uint8) if cover is None else classify(cover)
+    sky, depth = joined(own, laid, np.zeros(own.shape, np.float32) if cover is None else cover.seen)
+    sky[np.isnan(kept.image[:, rows[:, np.newaxis], cols]).all(axis=0)] = Quality.NODATA
+    mask = masked(sky, depth, rng)
+    quality = grow(mask, int(rng.integers(BUFFERS[0], BUFFERS[1] + 1)))
+    inner, place = np.s_[HALO : HALO + side, HALO : HALO + side], np.s_[top : top + side, left : left + side]
+    wanted = is_wanted(quality[inner]) & _known(ground, place, quality[inner])
+    return _Look(place, rows, cols, cover, sky[inner], quality[inner], float(wanted.mean()))
+
+
+def _known(ground: Ground, place: tuple[slice, slice], quality: Codes) -> npt.NDArray[np.bool_]:
+    known: npt.NDArray[np.bool_] = np.isfinite(ground.truth[:, *place]).all(axis=0) & (quality != Quality.NODATA)
+    return known
+
+
+def _scene(kept: OpenGround, looked: _Look) -> TrainingScene:
+    """The crop as a scene of its own, as if it were free of clouds."""
+    ground, place = kept.ground, looked.place
+    shape = looked.sky.shape
+    valid: npt.NDArray[np.bool_] = np.zeros(shape, np.bool_)
+    radar = np.full((2, *shape), RADAR_DB_RANGE[0], np.float32)
+    if ground.radar is not None:
+        valid = np.asarray(np.isfinite(ground.radar[:, *place]).all(axis=0))
+        radar = np.where(valid, ground.radar[:, *place], radar)
+    unmapped = np.full(shape, LAND_COVER_NODATA, np.uint8)
+    truth = kept.truth[:, *place]
+    return TrainingScene(
+        optical=truth,
+        truth=truth,
+        present=np.isin(L1C_BANDS, ground.bands),
+        level=ground.level,
+        radar=radar,
+        radar_valid=valid,
+        quality=looked.quality,
+        sky=looked.sky,
+        prior=None,
+        prior_sigma=None,
+        regression=None,
+        kriging=None,
+        land_cover=unmapped if ground.land_cover is None else ground.land_cover[place],
+        known=_known(ground, place, looked.quality),
+    )
+
+
+def _planes(looked: _Look) -> tuple[Floats, Floats]:
+    """Optical depths and lost light, all of one size; zeros without a sky."""
+    shape = len(looked.rows), len(looked.cols)
+    depths = np.zeros((LAYERS, shape[0] + 2 * REACH, shape[1] + 2 * REACH), np.float32)
+    light = np.zeros((2, *shape), np.float32)
+    if looked.cover is not None:
+        spare = REACH - looked.cover.reach
+        for number, depth in enumerate(looked.cover.depths):
+            depths[number, spare : spare + depth.shape[0], spare : spare + depth.shape[1]] = depth
+        light[0], light[1] = looked.cover.lost, looked.cover.seen
+    return depths, light
