@@ -19,8 +19,9 @@ import numpy as np
 from sunbreak.bands import RADAR_DB_RANGE
 from sunbreak.clock import spent_on
 from sunbreak.errors import OptionError, SunbreakError
-from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, Torch, has_bf16
+from sunbreak.runtimes import Arrays, OnnxRuntime, OpenVino, Precision, Runtime, RuntimeName, has_bf16
 from sunbreak.tiles import PatchGrid, Window
+from sunbreak.torch_runtime import Torch
 from sunbreak.weights import Card, read_card
 
 __all__ = ["INPUTS", "Arrays", "Model", "Precision", "Runtime", "RuntimeName", "blend", "open_model", "run_patches"]

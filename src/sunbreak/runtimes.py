@@ -1,4 +1,4 @@
-"""What runs a model file: OpenVINO, ONNX Runtime or PyTorch behind one protocol; each imported when asked for."""
+"""What runs a model file behind one protocol: OpenVINO and ONNX Runtime, each imported when asked for."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import importlib
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from sunbreak import cache
 from sunbreak.errors import OptionError
 from sunbreak.processor import of_processor
-from sunbreak.weights import Card
 from sunbreak.weights.graph import check_graph
 from sunbreak.work import THREADS
 
 RuntimeName = Literal["auto", "openvino", "onnx", "torch"]
 Precision = Literal["auto", "fp32", "bf16"]
 Arrays = Mapping[str, np.ndarray]
-NEEDS_TORCH: Final = "--runtime torch needs PyTorch: pip install 'sunbreak[train]'"
 
 
 class Runtime(Protocol):
@@ -197,55 +195,6 @@ class OnnxRuntime:
         """Run the model once; see `Runtime.run`."""
         found = self._session.run(self._outputs, {name: inputs[name] for name in self.inputs})
         return dict(zip(self._outputs, found, strict=True))
-
-
-class Torch:
-    """Runs the weights with PyTorch (`pip install sunbreak[train]`), on a GPU where there is one."""
-
-    def __init__(self, card: Card, precision: str) -> None:
-        """Build the network and load its weights.
-
-        Args:
-            card: Says how it is built; the safetensors file beside it holds the weights.
-            precision: `fp32`, or `bf16` by autocast.
-
-        Raises:
-            OptionError: PyTorch or the weights are missing, or the card does not say how the network is built.
-        """
-        try:
-            import torch
-            from safetensors.torch import load_file
-        except ImportError as error:
-            raise OptionError(NEEDS_TORCH) from error
-        if card.architecture is None:
-            raise OptionError(f"{card.path}: has no `architecture`; --runtime torch cannot build the network from it")
-        self._torch, self._bf16 = torch, precision == "bf16"
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        networks = importlib.import_module("sunbreak.networks")
-        network = networks.build(card.architecture.network, dict(card.architecture.config))
-        network.load_state_dict(load_file(card.safetensors))
-        self.inputs: tuple[str, ...] = tuple(network.inputs)
-        self._network = network.to(self._device).eval()
-        self._turn = threading.Lock()  # every forward pass takes all cores, or the GPU
-
-    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Run the model once; see `Runtime.run`."""
-        torch = self._torch
-        with self._turn, torch.inference_mode(), self._arithmetic():
-            tensors = {name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self.inputs}
-            found = self._network({name: tensor.to(self._device) for name, tensor in tensors.items()})
-            return {name: tensor.float().cpu().numpy() for name, tensor in found.items()}
-
-    @contextlib.contextmanager
-    def _arithmetic(self) -> Iterator[None]:
-        torch = self._torch
-        if self._bf16:
-            with torch.autocast(self._device, dtype=torch.bfloat16):
-                yield
-            return
-        # fp32 shall mean fp32: cuDNN would take TensorFloat-32 for convolutions
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
 
 
 def has_bf16(runtime: RuntimeName) -> bool:

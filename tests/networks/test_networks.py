@@ -178,7 +178,8 @@ def test_unknown_networks_and_settings_are_refused():
 @pytest.mark.outcome("Numbers", "engines and precisions", "fp32 within 1e-4, bf16 within 2e-3 of PyTorch")
 def test_shipped_weights_agree_on_all_runtimes():
     from sunbreak.models import DEFAULT, locate
-    from sunbreak.runtimes import OnnxRuntime, OpenVino, Torch
+    from sunbreak.runtimes import OnnxRuntime, OpenVino
+    from sunbreak.torch_runtime import Torch
     from sunbreak.weights import read_card
 
     path = locate(DEFAULT)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -82,6 +83,32 @@ def test_a_leg_stops_in_time_and_goes_on(whole, tmp_path):
     assert legs[1].done == "phase1: 2 of 6 steps"
     assert train("tdp-cr-prior", ["simulated:"], tmp_path / "run", options=SMALL, config=NARROW).finished
     assert equal(whole, tmp_path / "run")
+
+
+def test_legs_under_skies_of_their_own_add_up(tmp_path):
+    options = replace(SMALL, own_skies=True, semantic_steps=2)
+    runs = [tmp_path / name for name in ("whole", "legs", "scenes")]
+    assert train("tdp-cr", ["simulated:"], runs[0], options=options, config=NARROW).finished
+    assert not train("tdp-cr", ["simulated:"], runs[1], options=options, config=NARROW, minutes=0.0).finished
+    assert train("tdp-cr", ["simulated:"], runs[1], options=options, config=NARROW).finished
+    assert equal(*runs[:2])
+    assert train("tdp-cr", ["simulated:"], runs[2], options=replace(options, own_skies=False), config=NARROW).finished
+    assert not equal(*runs[1:])
+
+
+@pytest.mark.parametrize(("network", "reason"), [("tdp-cr-prior", "scene prior"), ("cloud-mask", "does not restore")])
+def test_skies_of_their_own_are_refused_where_they_cannot_be(network, reason, tmp_path):
+    with pytest.raises(OptionError, match=f"own_skies: {network} .*{reason}"):
+        train(network, ["simulated:"], tmp_path / "run", options=replace(SMALL, own_skies=True))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_cannot_be_compiled_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, str(tmp_path / "no-compiler")))
+    options = replace(SMALL, compile=True, semantic_steps=0)
+    with pytest.raises(OptionError, match=r"--compile: .*leave it out, or install a C"):
+        train("tdp-cr", ["simulated:"], tmp_path / "run", options=options, config=NARROW)
 
 
 def test_the_run_holds_a_model_with_its_card(whole):

@@ -11,6 +11,7 @@ from sunbreak.bands import L1C_BANDS
 from sunbreak.networks.interface import RestorationNetwork
 from sunbreak.networks.normalise import Tensors
 from sunbreak.train.batches import Plan
+from sunbreak.train.laying import laid
 from sunbreak.train.samples import SampleStream
 from sunbreak.train.sources import Sources
 
@@ -44,7 +45,7 @@ def sigma_scale(network: RestorationNetwork[Any], plan: Plan) -> list[float] | N
     fresh = SampleStream(replace(stream, scenes=scenes, batch=1, reuse=1, lanes=1))
     ratios = Ratios(options.seed)
     for step in range(SCENES):
-        batch = {name: torch.from_numpy(array.copy()) for name, array in fresh.batch(step).items()}
+        batch = laid({name: torch.from_numpy(array.copy()) for name, array in fresh.batch(step).items()})
         found = network.eval()(batch)
         if "log_variance" not in found:
             return None

@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sunbreak.errors import SunbreakError
+from sunbreak.errors import OptionError, SunbreakError
 from sunbreak.train.batches import Batched, Plan
 from sunbreak.train.budget import Budget
 from sunbreak.train.options import TrainOptions
@@ -129,6 +129,8 @@ class Checkpoint(pl.Callback):
 def _leg(module: pl.LightningModule, plan: Plan, last: Path, limits: Limits, *, progress: bool) -> None:
     """Train from the last checkpoint on, to the end of the phase or of the time."""
     start, _ = _state(last)
+    network: nn.Module = module.network  # type: ignore[assignment]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if isinstance(module, Restoration) and module.semantic and not start:
         module.class_weights.copy_(_class_weights(plan, len(module.class_weights)))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -156,6 +158,14 @@ def _leg(module: pl.LightningModule, plan: Plan, last: Path, limits: Limits, *, 
         except SunbreakError as error:
             # from a process that makes batches: the error's own words are the last line of a whole traceback
             raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2] or str(error)) from error
+        except RuntimeError as error:
+            if not type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+                raise
+            told = str(error).strip().splitlines()[0]
+            raise OptionError(
+                f"--compile: PyTorch cannot compile the network here ({told}); leave it out, or install a C++ compiler "
+                "(on a GPU, Triton)"
+            ) from error
 
 
 def _loggers(folder: Path, version: str) -> list[Logger]:

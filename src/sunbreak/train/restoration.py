@@ -30,6 +30,8 @@ class Restoration(pl.LightningModule):
         # here and not with the optimiser: several devices want to know beforehand what learns
         for part in frozen(network, options) if semantic else ():
             part.requires_grad_(False)
+        # for each size of crops anew: code for any size would be slower
+        self._analyse = torch.compile(network.analyse, dynamic=False) if options.compile else network.analyse
         self.register_buffer("class_weights", torch.ones(classes))
 
     def training_step(self, batch: Tensors, index: int) -> Tensor:
@@ -39,7 +41,7 @@ class Restoration(pl.LightningModule):
             (self.options.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank
         )
         batch = self._weighted(batch)
-        found = self.network.analyse(batch)
+        found = self._analyse(batch)
         parts = self.network.losses(found, batch, self.progress)
         if self.semantic and found.land_cover is not None:
             parts["land_cover"] = self.options.land_cover_weight * losses.land_cover(
