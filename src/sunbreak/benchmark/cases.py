@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from sunbreak.errors import OptionError
+
 PATCH: Final = 256
 SECONDS: Final = 5.0
 """How long a network is run for."""
@@ -68,6 +70,21 @@ def network(name: str, runtime: str, precision: str, folder: str) -> dict[str, A
     for worker in workers:
         worker.join()
     return {"patches_per_second": sum(counts) / (time.perf_counter() - start)}
+
+
+def training(name: str, data: str, own_skies: bool, batch: int | None) -> dict[str, Any]:
+    """Train a network for some steps; by default with as many crops a step as suit the device."""
+    import os
+
+    try:
+        import torch
+
+        from sunbreak.benchmark.training import step
+    except ImportError as error:
+        raise OptionError(f"bench training needs PyTorch: pip install 'sunbreak[train]' ({error})") from error
+    crops = batch or (32 if torch.cuda.is_available() else 4)
+    workers = max(1, len(os.sched_getaffinity(0)) - 1)
+    return {"batch": crops, "workers": workers, **step(name, data, own_skies, crops, workers)}
 
 
 def channels(name: str) -> int:

@@ -6,6 +6,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from sunbreak._version import __version__
@@ -36,8 +37,15 @@ def machine() -> dict[str, str]:
         "instructions": " ".join(name for name in ARITHMETIC if name in flags) or "no AVX-512",
         "cores": str(len(os.sched_getaffinity(0))),
         "threads": str(THREADS),
+        "gpu": ", ".join(_gpus()) or "none",
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
         "packages": " ".join(f"{name} {version}" for name, version in found.items()),
     }
+
+
+def _gpus() -> list[str]:
+    """Names of NVIDIA's, as their driver tells them."""
+    told = [path.read_text() for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
+    return [line.partition(":")[2].strip() for text in told for line in text.splitlines() if line.startswith("Model:")]

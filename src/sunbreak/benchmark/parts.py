@@ -25,7 +25,9 @@ WALL: Final = ("open", "mask", "fit", "restore", "encoding", "writing", "overvie
 SHARED: Final = ("reading", "mask", "survey", "prior", "kriging", "inputs of the network", "network", "blending",
                  "joining")  # fmt: skip
 """What the threads beside do at the same time."""
-ENGINES: Final = (("openvino", "bf16"), ("openvino", "fp32"), ("onnx", "fp32"), ("torch", "fp32"))
+ENGINES: Final = (("openvino", "bf16"), ("openvino", "fp32"), ("onnx", "fp32"), ("torch", "bf16"),
+                  ("torch", "fp32"))  # fmt: skip
+"""What runs networks; the last is what the others are measured against."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class BenchOptions:
     """What restores scenes."""
     data: str = SKIES
     """SPEC of what accuracy is measured on."""
+    batch: int | None = None
+    """Crops a step of trainings; None for as many as suit the device."""
     repeats: int = 3
     """Runs of every case; medians are shown."""
     cache: Path | None = None
@@ -146,6 +150,36 @@ def networks(options: BenchOptions) -> Table:
     return Table(f"Networks, {THREADS} threads", head, rows, raw)
 
 
+def training(options: BenchOptions) -> Table:
+    """Steps of a training, how fast its loader is, and how long the device waits for it."""
+    from sunbreak.benchmark.public_data import sen12ms_cr
+
+    pairs = sen12ms_cr(simulated_scene(min(options.sizes), options.scenes))
+    rows, raw = [], []
+    for name in options.networks:
+        for label, data, own_skies in (
+            ("simulated", "simulated:", False), ("own skies", "simulated:", True), ("SEN12MS-CR", pairs, False),
+        ):  # fmt: skip
+            runs = _often(options, "training", name=name, data=data, own_skies=own_skies, batch=options.batch)
+            if "step" in runs[0]:
+                raw += runs
+                rows.append([name, label, *_step(runs)])
+    head = ("network", "samples", "crops", "workers", "a step", "a batch made in", "waiting", "TFLOP/s", "GB/s")
+    return Table(f"Training, crops of 128 x 128, on {raw[0]['device']} in {raw[0]['precision']}", head, rows, raw)
+
+
+def _step(runs: Runs) -> list[str]:
+    step = _middle(runs, "step")
+
+    def achieved(what: str, unit: float) -> str:
+        reached, limit = _middle(runs, what) / step, _middle(runs, f"{what}_limit")
+        return f"{reached / unit:.3g} ({reached / limit:.0%} of {limit / unit:.3g})"
+
+    return [f"{_middle(runs, 'batch'):.0f}", f"{_middle(runs, 'workers'):.0f}", f"{1000 * step:.0f} ms",
+            f"{1000 * _middle(runs, 'made'):.0f} ms", f"{_middle(runs, 'waiting'):.1%}", achieved("flops", 1e12),
+            achieved("bytes", 1e9)]  # fmt: skip
+
+
 def accuracy(options: BenchOptions) -> Table:
     """What each engine and precision loses against fp32 PyTorch."""
     runs = []
@@ -233,7 +267,7 @@ def _seconds(value: float) -> str:
 
 
 PARTS: Final[dict[str, Callable[[BenchOptions], Table]]] = {
-    "start": start, "networks": networks, "accuracy": accuracy, "files": files, "scenes": scenes, "shares": shares,
-    "threads": threads,
+    "start": start, "networks": networks, "training": training, "accuracy": accuracy, "files": files, "scenes": scenes,
+    "shares": shares, "threads": threads,
 }  # fmt: skip
 """Parts by name, in the order they are run in."""

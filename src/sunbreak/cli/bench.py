@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak.cli.parsers import new_parser
 
-NAMES = ("start", "networks", "accuracy", "files", "scenes", "shares", "threads")
+NAMES = ("start", "networks", "training", "accuracy", "files", "scenes", "shares", "threads")
 
 
 def bench_parser() -> ArgumentParser:
@@ -29,6 +29,7 @@ def bench_parser() -> ArgumentParser:
     parser.add_argument("--networks", nargs="+", metavar="NAME", help="see `sunbreak models` (the default model)")
     parser.add_argument("--model", metavar="NAME", help="what restores scenes (the default model)")
     parser.add_argument("--data", metavar="SPEC", help="what accuracy is measured on (simulated patches)")
+    parser.add_argument("--batch", type=int, metavar="N", help="crops a step of trainings (4; 32 on a GPU)")
     parser.add_argument("--repeats", type=int, metavar="N", help="runs of each case, of which the median is shown (3)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep simulated scenes there (the cache folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single run as JSON, too")
@@ -48,7 +49,7 @@ def run_bench(given: Namespace) -> None:
 
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
-        for name in ("sizes", "touched", "networks", "model", "data", "repeats", "cache")
+        for name in ("sizes", "touched", "networks", "model", "data", "batch", "repeats", "cache")
         if (value := given[name]) is not None
     }
     facts, tables = machine(), []

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -142,7 +142,7 @@ def _leg(module: pl.LightningModule, plan: Plan, last: Path, limits: Limits, *, 
             devices=plan.options.devices,
             # spawned processes hand the weights back, so that whatever comes after the training happens once
             strategy="ddp_spawn_find_unused_parameters_true" if plan.options.devices > 1 else "auto",
-            precision="bf16-mixed" if _has_bf16() else "32-true",
+            precision=precision_here(),
             gradient_clip_val=plan.options.clip,
             logger=_loggers(last.parent, f"from-{start}"),
             log_every_n_steps=10,
@@ -189,11 +189,15 @@ def _running_mean(kept: float, mean: torch.Tensor, current: torch.Tensor, _: Any
     return mean + (1 - kept) * (current - mean)
 
 
-def _has_bf16() -> bool:
-    """Whether the hardware computes in bf16: emulated, it would be slower."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+def precision_here() -> Literal["bf16-mixed", "32-true"]:
+    """The arithmetic of trainings on this device: bf16 where the hardware has it, as emulated it would be slower.
+
+    Returns:
+        As Lightning calls it.
+    """
+    on_gpu = torch.cuda.is_available()
+    has = torch.cuda.is_bf16_supported() if on_gpu else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return "bf16-mixed" if has else "32-true"
 
 
 def _class_weights(plan: Plan, classes: int) -> torch.Tensor:
