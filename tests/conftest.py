@@ -14,8 +14,9 @@ from sunbreak.steps.read import read
 
 pytest_plugins = ["outcomes"]
 HAS_TORCH = find_spec("torch") is not None
-NEED_TORCH = ("networks", "train", "benchmark/test_training_bench.py", "bench/test_study.py", "bench/test_transfer_study.py", "cli/test_adapt_cli.py",
-              "data/test_workers.py", "e2e/test_transfer_cli.py")  # fmt: skip
+NEED_TORCH = ("networks", "train", "benchmark/test_training_bench.py", "bench/test_study.py",
+              "bench/test_transfer_study.py", "cli/test_adapt_cli.py", "data/test_workers.py",
+              "e2e/test_transfer_cli.py")  # fmt: skip
 collect_ignore = [] if HAS_TORCH else list(NEED_TORCH)
 
 

@@ -1,8 +1,8 @@
 """Crops of a ground, each under a part of its own of a wide sky; the light is worked out where the training runs.
 
-What costs most of a training scene is its ground, then what clouds do to the light in every band. So grounds are kept,
-every crop of one lies under other clouds, and of these only optical depth and shadow are worked out here, once for all
-bands: `laying.laid` does the rest, on the device. No torch.
+What costs most of a training scene is its ground, then what clouds do to the light in every band. So a ground is kept
+with a sky that is wider than it, of which optical depth and shadow are worked out once; every crop brings another place
+on the ground under another place in the sky, and `laying.laid` works out the light, on the device. No torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sunbreak.prior.estimators import is_wanted
 from sunbreak.simulate.cloud_layers import HIGHEST, tune
 from sunbreak.simulate.light import View, band_optics
 from sunbreak.simulate.noise import Grid
-from sunbreak.simulate.overlay import HALO, MARGIN, Veil, classify, veil
+from sunbreak.simulate.overlay import HALO, MARGIN, classify, veil
 from sunbreak.simulate.parallax import band_shift
 from sunbreak.simulate.sampling import COARSEST, aligned
 from sunbreak.steps.mask import grow
@@ -30,8 +30,10 @@ from sunbreak.train.scene_options import SceneOptions
 from sunbreak.train.scenes import BUFFERS, TrainingScene
 from sunbreak.train.surfaces import joined
 
-SPAN: Final = 3072
-"""Side in pixels of the sky that the crops of a ground look at parts of; its cover is met over all of it."""
+SPAN: Final = 1020
+"""Side in pixels of the sky over a ground, a multiple of 60 m; its cover is met over all of it."""
+MARGINS: Final = (HALO, HALO + COARSEST - 1)
+"""Pixels before and after a ground that repeat its edges: light comes from there, too, and windows are aligned."""
 LAYERS: Final = 2
 """Layers of cloud that a crop has room for."""
 OPTICS: Final = ("scale", "bright", "relief", "deep", "square", "rest", "rate")
@@ -40,18 +42,29 @@ REACH: Final = MARGIN + max(max(map(abs, band_shift(band, HIGHEST))) for band in
 """Pixels by which optical depths extend beyond a crop's window, so that every band can look past its own side."""
 
 
+class Overhead(NamedTuple):
+    """A sky, and what it does to the light of all bands; on its pixels and those their light may come from."""
+
+    depths: Floats
+    """(2, v + 2 r, u + 2 r) optical depth of each layer in the frame of the green band, with `REACH` pixels more."""
+    light: Floats
+    """(2, v, u) share of direct light lost on the ground, and the largest optical depth that any band sees."""
+    classes: Codes
+    """(v, u) `legend.Quality`."""
+
+
 @dataclass(frozen=True)
 class OpenGround:
     """A ground, and the sky over it; bands in the order of `bands.L1C_BANDS`."""
 
     ground: Ground
     """The ground."""
-    view: View | None
-    """How it is seen through the sky; None for pairs, which have a sky of their own."""
     image: Floats
-    """(13, y, x) what is seen of it without the sky, NaN = no data or no such band."""
-    truth: Floats
-    """(13, y, x) reflectance, 0 where it is not known."""
+    """(13, v, u) what is seen of it without the sky, NaN = no data or no such band; with `MARGINS`."""
+    own: Codes
+    """(v, u) `legend.Quality` of that, with `MARGINS`."""
+    overhead: Overhead | None
+    """The sky; None for pairs, which have their own."""
     optics: Floats
     """(2 + 2 * 7, 13) constants of the light, see `sky_optics` of `crop_under_sky`."""
     moves: npt.NDArray[np.int64]
@@ -61,10 +74,12 @@ class OpenGround:
 class _Look(NamedTuple):
     """A place on the ground under a place in the sky, with what lies around it."""
 
-    place: tuple[slice, slice]
-    rows: npt.NDArray[np.int64]
-    cols: npt.NDArray[np.int64]
-    cover: Veil | None
+    inner: tuple[slice, slice]
+    """The crop, on the ground."""
+    around: tuple[slice, slice]
+    """It and its surroundings, on the ground with its margins."""
+    above: tuple[slice, slice]
+    """What is over them, in the sky."""
     sky: Codes
     quality: Codes
     wanted: float
@@ -96,15 +111,29 @@ def opened(ground: Ground) -> OpenGround:
     Returns:
         It, with a wide sky of these clouds.
     """
-    view = None
+    view = overhead = None
     if ground.clouds is not None and ground.air is not None:
-        sky = tune(ground.clouds, (0, SPAN), (0, SPAN))
-        view = View(ground.bands, ground.level, sky, ground.air)
-    places = [L1C_BANDS.index(name) for name in ground.bands]
+        view = View(ground.bands, ground.level, tune(ground.clouds, (0, SPAN), (0, SPAN)), ground.air)
+        overhead = _overhead(view)
     image = np.full((len(L1C_BANDS), *ground.sky.shape), np.nan, np.float32)
-    truth = np.zeros_like(image)
-    image[places], truth[places] = ground.optical, np.nan_to_num(ground.truth, nan=0.0)
-    return OpenGround(ground, view, image, truth, *_constants(view))
+    image[_places(ground)] = ground.optical
+    own = np.where(np.isnan(image).all(axis=0), np.uint8(Quality.NODATA), ground.sky)
+    image, own = np.pad(image, ((0, 0), MARGINS, MARGINS), "edge"), np.pad(own, (MARGINS, MARGINS), "edge")
+    return OpenGround(ground, image, own, overhead, *_constants(view))
+
+
+def _places(ground: Ground) -> list[int]:
+    return [L1C_BANDS.index(name) for name in ground.bands]
+
+
+def _overhead(view: View) -> Overhead:
+    wide = aligned(Grid(0, 0, SPAN, SPAN), HALO)
+    cover = veil(view.sky, wide, view.bands)
+    depths = np.zeros((LAYERS, wide.height + 2 * REACH, wide.width + 2 * REACH), np.float32)
+    spare = REACH - cover.reach
+    for number, depth in enumerate(cover.depths):
+        depths[number, spare : spare + depth.shape[0], spare : spare + depth.shape[1]] = depth
+    return Overhead(depths, np.stack([cover.lost, cover.seen]), classify(cover))
 
 
 def _constants(view: View | None) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -148,11 +177,11 @@ def crop_under_sky(kept: OpenGround, side: int, rng: np.random.Generator) -> Bat
             break
         looked = max(looked, _look(kept, side, rng), key=lambda look: look.wanted)
     turns, is_mirrored = int(rng.integers(4)), bool(rng.integers(2))
-    arrays = arrays_of(_scene(kept, looked), np.s_[...])
+    arrays = arrays_of(_scene(kept.ground, looked), np.s_[...])
     del arrays["optical"]
-    depths, light = _planes(looked)
+    depths, light = _planes(kept.overhead, looked)
     return turned(arrays, turns, is_mirrored) | {
-        "sky_image": kept.image[:, looked.rows[:, np.newaxis], looked.cols],
+        "sky_image": kept.image[:, *looked.around],
         "sky_depths": depths,
         "sky_light": light,
         "sky_optics": kept.optics,
@@ -163,25 +192,20 @@ def crop_under_sky(kept: OpenGround, side: int, rng: np.random.Generator) -> Bat
 
 def _look(kept: OpenGround, side: int, rng: np.random.Generator) -> _Look:
     """Draw a place on the ground and one in the sky, and how a mask errs there."""
-    ground = kept.ground
-    height, width = ground.sky.shape
     # on the samples of 20 m of the ground, and of 60 m of the sky
-    top, left = (2 * int(rng.integers((length - side) // 2 + 1)) for length in (height, width))
+    top, left = (2 * int(rng.integers((length - side) // 2 + 1)) for length in kept.ground.sky.shape)
     above, before = (COARSEST * int(rng.integers((SPAN - side) // COARSEST + 1)) for _ in range(2))
-    wide = aligned(Grid(above, before, side, side), HALO)
-    rows = np.clip(np.arange(top - HALO, top - HALO + wide.height), 0, height - 1)
-    cols = np.clip(np.arange(left - HALO, left - HALO + wide.width), 0, width - 1)
-    around = np.ix_(rows, cols)
-    own = ground.sky[around]
-    cover = None if kept.view is None else veil(kept.view.sky, wide, ground.bands)
-    laid = np.full(own.shape, Quality.CLEAR, np.uint8) if cover is None else classify(cover)
-    sky, depth = joined(own, laid, np.zeros(own.shape, np.float32) if cover is None else cover.seen)
-    sky[np.isnan(kept.image[:, rows[:, np.newaxis], cols]).all(axis=0)] = Quality.NODATA
-    mask = masked(sky, depth, rng)
-    quality = grow(mask, int(rng.integers(BUFFERS[0], BUFFERS[1] + 1)))
-    inner, place = np.s_[HALO : HALO + side, HALO : HALO + side], np.s_[top : top + side, left : left + side]
-    wanted = is_wanted(quality[inner]) & _known(ground, place, quality[inner])
-    return _Look(place, rows, cols, cover, sky[inner], quality[inner], float(wanted.mean()))
+    wide = aligned(Grid(0, 0, side, side), HALO).height
+    around, over = (np.s_[row : row + wide, col : col + wide] for row, col in ((top, left), (above, before)))
+    own = kept.own[around]
+    if kept.overhead is None:
+        sky, depth = own, np.full(own.shape, np.inf, np.float32)
+    else:
+        sky, depth = joined(own, kept.overhead.classes[over], kept.overhead.light[1][over])
+    quality = grow(masked(sky, depth, rng), int(rng.integers(BUFFERS[0], BUFFERS[1] + 1)))
+    middle, inner = np.s_[HALO : HALO + side, HALO : HALO + side], np.s_[top : top + side, left : left + side]
+    wanted = is_wanted(quality[middle]) & _known(kept.ground, inner, quality[middle])
+    return _Look(inner, around, over, sky[middle], quality[middle], float(wanted.mean()))
 
 
 def _known(ground: Ground, place: tuple[slice, slice], quality: Codes) -> npt.NDArray[np.bool_]:
@@ -189,17 +213,17 @@ def _known(ground: Ground, place: tuple[slice, slice], quality: Codes) -> npt.ND
     return known
 
 
-def _scene(kept: OpenGround, looked: _Look) -> TrainingScene:
+def _scene(ground: Ground, looked: _Look) -> TrainingScene:
     """The crop as a scene of its own, as if it were free of clouds."""
-    ground, place = kept.ground, looked.place
-    shape = looked.sky.shape
+    place, shape = looked.inner, looked.sky.shape
     valid: npt.NDArray[np.bool_] = np.zeros(shape, np.bool_)
     radar = np.full((2, *shape), RADAR_DB_RANGE[0], np.float32)
     if ground.radar is not None:
         valid = np.asarray(np.isfinite(ground.radar[:, *place]).all(axis=0))
         radar = np.where(valid, ground.radar[:, *place], radar)
     unmapped = np.full(shape, LAND_COVER_NODATA, np.uint8)
-    truth = kept.truth[:, *place]
+    truth = np.zeros((len(L1C_BANDS), *shape), np.float32)
+    truth[_places(ground)] = np.nan_to_num(ground.truth[:, *place], nan=0.0)
     return TrainingScene(
         optical=truth,
         truth=truth,
@@ -218,14 +242,12 @@ def _scene(kept: OpenGround, looked: _Look) -> TrainingScene:
     )
 
 
-def _planes(looked: _Look) -> tuple[Floats, Floats]:
-    """Optical depths and lost light, all of one size; zeros without a sky."""
-    shape = len(looked.rows), len(looked.cols)
-    depths = np.zeros((LAYERS, shape[0] + 2 * REACH, shape[1] + 2 * REACH), np.float32)
-    light = np.zeros((2, *shape), np.float32)
-    if looked.cover is not None:
-        spare = REACH - looked.cover.reach
-        for number, depth in enumerate(looked.cover.depths):
-            depths[number, spare : spare + depth.shape[0], spare : spare + depth.shape[1]] = depth
-        light[0], light[1] = looked.cover.lost, looked.cover.seen
-    return depths, light
+def _planes(overhead: Overhead | None, looked: _Look) -> tuple[Floats, Floats]:
+    """Optical depths and lost light over a crop; zeros without a sky."""
+    rows, cols = looked.above
+    height, width = rows.stop - rows.start, cols.stop - cols.start
+    if overhead is None:
+        shape = (LAYERS, height + 2 * REACH, width + 2 * REACH)
+        return np.zeros(shape, np.float32), np.zeros((2, height, width), np.float32)
+    more = slice(rows.start, rows.stop + 2 * REACH), slice(cols.start, cols.stop + 2 * REACH)
+    return overhead.depths[:, *more], overhead.light[:, rows, cols]
