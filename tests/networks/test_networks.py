@@ -1,6 +1,7 @@
 """What every registered network has to be: exportable, equal on all engines, and honest at the start."""
 
 import resource
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -191,8 +192,27 @@ def test_shipped_weights_agree_on_all_runtimes():
         (OnnxRuntime(path), 1e-4),
         (OpenVino(path, "fp32", card.patch), 1e-4),
         (OpenVino(path, "bf16", card.patch), 2e-3),
+        (Torch(card, "bf16"), 2e-3),
     ):
         assert np.abs(runtime.run(inputs)["reflectance"] - wanted).max() < tolerance
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_threads_do_not_mix_their_patches_up(precision):
+    from sunbreak.models import DEFAULT, locate
+    from sunbreak.torch_runtime import Torch
+    from sunbreak.weights import read_card
+
+    runtime = Torch(read_card(locate(DEFAULT).with_suffix(".json")), precision)
+    patches = [{name: tensor.numpy() * np.float32(1 - 0.1 * shift) for name, tensor in example(runtime.inputs).items()}
+               for shift in range(4)]  # fmt: skip
+    alone = [runtime.run(patch)["reflectance"].copy() for patch in patches]
+    assert not np.array_equal(alone[0], alone[1])
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda number: runtime.run(patches[number % 4])["reflectance"], range(24)))
+    for number, one in enumerate(found):
+        assert one.flags.c_contiguous
+        np.testing.assert_array_equal(one, alone[number % 4])
 
 
 OPTIONS = {
