@@ -21,7 +21,8 @@ class Torch:
     """Runs the weights with PyTorch (`pip install sunbreak[train]`), on a GPU where there is one.
 
     On a GPU every thread has a stream and pinned memory of its own, so that while one patch is worked on, others are on
-    their way to and from it. The network is not compiled: that takes longer than the network's share of a tile.
+    their way to and from it. The network is not compiled: that needs a compiler and minutes the first time, and a tile
+    spends most of its time elsewhere.
     """
 
     def __init__(self, card: Card, precision: str) -> None:

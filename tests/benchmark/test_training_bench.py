@@ -39,7 +39,7 @@ def test_patches_are_the_scene_in_the_layout_of_the_data_set(cache):
 def test_every_form_of_samples_has_its_row(cache):
     table = PARTS["training"](BenchOptions(sizes=(512,), networks=("naf-unet",), repeats=1, batch=1, cache=cache))
     assert [row[:3] for row in table.rows] == [
-        ["naf-unet", name, "1"] for name in ("simulated", "own skies", "SEN12MS-CR")
+        ["naf-unet", name, "1"] for name in ("simulated", "skies of their own", "SEN12MS-CR")
     ]
     weights = sum(weight.numel() for weight in build("naf-unet").parameters())
     for run in table.raw:

@@ -158,8 +158,10 @@ def training(options: BenchOptions) -> Table:
     rows, raw = [], []
     for name in options.networks:
         for label, data, own_skies in (
-            ("simulated", "simulated:", False), ("own skies", "simulated:", True), ("SEN12MS-CR", pairs, False),
-        ):  # fmt: skip
+            ("simulated", "simulated:", False),
+            ("skies of their own", "simulated:", True),
+            ("SEN12MS-CR", pairs, False),
+        ):
             runs = _often(options, "training", name=name, data=data, own_skies=own_skies, batch=options.batch)
             if "step" in runs[0]:
                 raw += runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import replace
 from itertools import islice
 from statistics import median
 from typing import Any, Final
@@ -27,6 +28,8 @@ WARM: Final = 4
 """Steps that nobody counts."""
 STEPS: Final = 24
 """Steps and batches that count."""
+REUSE_UNDER_SKIES: Final = 128
+"""Crops of a ground where each lies under other clouds; otherwise as by default."""
 LARGE: Final = {"cuda": (8192, 1 << 30), "cpu": (2048, 1 << 27)}
 """Side of the square matrices, and bytes of the array, that the limits of a device are measured on."""
 
@@ -107,7 +110,9 @@ def step(name: str, data: str, own_skies: bool, batch: int, workers: int) -> dic
     if own_skies and "prior" in network.inputs:
         return {}
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    options = TrainOptions(batch=batch, workers=workers, own_skies=own_skies, final_share=0.0)
+    options = TrainOptions(batch=batch, workers=workers, final_share=0.0)
+    if own_skies:
+        options = replace(options, own_skies=True, reuse=REUSE_UNDER_SKIES)
     plan = Plan(options, read_sources([data]), 0, WARM + STEPS, prior="prior" in network.inputs)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     watch, precision = Watch(device), precision_here()

@@ -65,8 +65,8 @@ class TrainOptions:
     ema: float = 0.0
     """Share of the running mean of the weights that every step keeps, 0.999 for long trainings; 0 takes the last."""
     compile: bool = False
-    """Compile the network, which takes about two minutes for each size of crops in every leg, and needs a C++ compiler
-    (on a GPU, Triton): for trainings of hours."""
+    """Compile the network, which takes about two minutes for each size of crops the first time, and needs a C++
+    compiler (on a GPU, Triton): for trainings of hours."""
     devices: int = 1
     """GPUs, or processes on a CPU; each makes `batch` crops a step, so the samples are other ones."""
     seed: int = 0
