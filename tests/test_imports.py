@@ -85,9 +85,7 @@ def test_torch_stays_in_its_rooms_and_comes_late_to_the_runtime(path):
     room = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for module, at_import in imports(path):
         if module.split(".")[0] in {"torch", "torchvision", "lightning", "safetensors"}:
-            assert room in TORCH or (room in {"runtimes", "torch_runtime"} and not at_import), (
-                f"{room} imports {module}"
-            )
+            assert room in TORCH or (room in LATE and not at_import), f"{room} imports {module}"
 
 
 def test_every_room_has_its_layer():

@@ -44,14 +44,15 @@ class Torch:
             raise OptionError(f"{card.path}: has no `architecture`; --runtime torch cannot build the network from it")
         self._torch, self._bf16 = torch, precision == "bf16"
         self._on_gpu = torch.cuda.is_available()
-        self._device = "cuda" if self._on_gpu else "cpu"
+        # by its number: which one is the current one is a matter of each thread
+        self._device = torch.device("cuda", torch.cuda.current_device()) if self._on_gpu else torch.device("cpu")
         networks = importlib.import_module("sunbreak.networks")
         network = networks.build(card.architecture.network, dict(card.architecture.config))
         network.load_state_dict(load_file(card.safetensors))
         self.inputs: tuple[str, ...] = tuple(network.inputs)
         self._network = network.to(self._device).to(memory_format=torch.channels_last).eval()
         if self._on_gpu:
-            torch.cuda.synchronize()  # the weights lie there before any other stream asks for them
+            torch.cuda.synchronize(self._device)  # the weights lie there before any other stream asks for them
         # a pass takes all cores; of a GPU only the time to line up kernels: flags and casts are common to all threads
         self._turn = threading.Lock()
         self._of_thread = threading.local()
@@ -62,11 +63,13 @@ class Torch:
         given = {
             name: self._kept(f"in {name}", torch.from_numpy(np.ascontiguousarray(inputs[name]))) for name in self.inputs
         }
-        with self._turn, torch.inference_mode(), self._arithmetic(), self._stream():
-            found = self._network({name: self._there(tensor) for name, tensor in given.items()})
-            here = {name: self._kept(f"out {name}", tensor.float()) for name, tensor in found.items()}
-        if self._on_gpu:
-            self._of_thread.stream.synchronize()
+        try:
+            with self._turn, torch.inference_mode(), self._arithmetic(), self._stream():
+                found = self._network({name: self._there(tensor) for name, tensor in given.items()})
+                here = {name: self._kept(f"out {name}", tensor.float()) for name, tensor in found.items()}
+        finally:
+            if self._on_gpu:  # nothing is on its way to or from the buffers any more
+                self._of_thread.stream.synchronize()
         # copies, as the memory is used again for the next patch
         return {name: np.array(tensor.numpy(), order="C") for name, tensor in here.items()}
 
@@ -88,14 +91,14 @@ class Torch:
         if not self._on_gpu:
             return contextlib.nullcontext()
         if not hasattr(self._of_thread, "stream"):
-            self._of_thread.stream = self._torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            self._of_thread.stream = self._torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         return self._torch.cuda.stream(self._of_thread.stream)
 
     @contextlib.contextmanager
     def _arithmetic(self) -> Iterator[None]:
         torch = self._torch
         if self._bf16:
-            with torch.autocast(self._device, dtype=torch.bfloat16):
+            with torch.autocast(self._device.type, dtype=torch.bfloat16):
                 yield
             return
         # fp32 shall mean fp32: cuDNN would take TensorFloat-32 for convolutions

@@ -6,9 +6,9 @@ import torch
 from sunbreak.benchmark.inputs import simulated_scene
 from sunbreak.benchmark.parts import PARTS, BenchOptions
 from sunbreak.benchmark.public_data import sen12ms_cr
-from sunbreak.benchmark.training import Traffic
 from sunbreak.data import open_data
 from sunbreak.networks import build
+from sunbreak.train.timing import Traffic
 
 
 def test_bytes_are_those_that_operations_read_and_write():

@@ -199,6 +199,7 @@ def test_shipped_weights_agree_on_all_runtimes():
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_threads_do_not_mix_their_patches_up(precision):
+    """On a processor; the streams and the pinned memory of a GPU have no test, as no GPU is at hand."""
     from sunbreak.models import DEFAULT, locate
     from sunbreak.torch_runtime import Torch
     from sunbreak.weights import read_card

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from sunbreak.errors import OptionError
+from sunbreak.networks import build
 from sunbreak.train.options import TrainOptions
+from sunbreak.train.restoration import Restoration
 from sunbreak.train.run import train
 
 SMALL = TrainOptions(
@@ -101,6 +104,12 @@ def test_skies_of_their_own_are_refused_where_they_cannot_be(network, reason, tm
     with pytest.raises(OptionError, match=f"own_skies: {network} .*{reason}"):
         train(network, ["simulated:"], tmp_path / "run", options=replace(SMALL, own_skies=True))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_task_that_is_to_be_compiled_can_be_handed_to_other_processes():
+    options = replace(SMALL, compile=True)
+    task = Restoration(build("naf-unet"), options, semantic=False, steps=3)
+    assert pickle.loads(pickle.dumps(task)).options == options  # as several devices do
 
 
 def test_a_network_that_cannot_be_compiled_is_one_line(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from sunbreak.simulate.overlay import HALO
 from sunbreak.train import skies
 from sunbreak.train.grounds import Ground
 from sunbreak.train.laying import laid
+from sunbreak.train.mask_errors import ALARMED
 from sunbreak.train.samples import SampleOptions, SampleStream
 from sunbreak.train.scene_options import SceneOptions
 from sunbreak.train.skies import crop_under_sky, opened
@@ -91,6 +92,55 @@ def test_a_crop_is_turned_as_one():
     assert len(turns) > 4
 
 
+def test_a_crop_lies_under_its_own_part_of_the_sky(monkeypatch):
+    wide = 2 * SIDE
+    monkeypatch.setattr(skies, "SPAN", wide)
+    clouds = CloudSpec(seed=4, kind="broken", cover=0.4)
+    one, shape = ground(clouds), (wide, wide)
+    whole = lay_clouds(np.full((13, wide, wide), 0.1, np.float32), bands=L1C_BANDS, level="L1C", clouds=clouds)
+    seen = set()
+    for seed in range(4):
+        crop = crop_under_sky(opened(one), SIDE, np.random.default_rng(seed))
+        sky = unturned(crop["sky"], crop["sky_turn"])
+        has_data = sky != Quality.NODATA
+        found = [(top, left) for top in range(0, SIDE + 1, 6) for left in range(0, SIDE + 1, 6)
+                 if (whole.quality[top : top + SIDE, left : left + SIDE] == sky)[has_data].all()]  # fmt: skip
+        assert len(found) == 1
+        seen.update(found)
+        wanted = lay_clouds(
+            one.optical, bands=L1C_BANDS, level="L1C", clouds=clouds, origin=found[0], scene_shape=shape
+        )
+        optical = unturned(laid(as_batch(crop))["optical"][0].numpy(), crop["sky_turn"])
+        np.testing.assert_allclose(optical, np.nan_to_num(wanted.optical, nan=0.0), rtol=2e-5, atol=2e-6)
+    assert len(seen) > 1
+
+
+def test_a_mask_errs_alike_wherever_cloud_is_looked_for():
+    """Looking for cloud must not find more false ones: a quarter of the masks that err so do it in a crop of this size."""
+    clear = opened(ground(CloudSpec(seed=4, cover=0.0)))
+    crops = [crop_under_sky(clear, SIDE, np.random.default_rng(seed)) for seed in range(300)]
+    alarmed = np.mean([crop["restore"].any() for crop in crops])
+    assert 0.1 * ALARMED < alarmed < 0.5 * ALARMED
+
+
+def test_pairs_with_nothing_to_restore_are_passed_over(monkeypatch):
+    cloudy = ground(None)
+    cloudy.sky[:40] = Quality.THICK_CLOUD
+    drawn = []
+
+    def draw(options, rng, index, attempt):
+        drawn.append(attempt)
+        return ground(None) if attempt < 2 else cloudy
+
+    monkeypatch.setattr(skies, "draw_ground", draw)
+    kept = skies.open_ground(OPTIONS.scenes, 0)
+    assert drawn == [0, 1, 2]
+    assert (kept.own == Quality.THICK_CLOUD).any()
+    monkeypatch.setattr(skies, "draw_ground", lambda *_: ground(None))
+    with pytest.raises(OptionError, match="nothing was to be restored"):
+        skies.open_ground(OPTIONS.scenes, 0)
+
+
 def test_pairs_keep_the_sky_they_have():
     one = ground(None)
     cloudy = np.where(np.arange(SIDE) < 40, np.float32(0.9), one.optical)
@@ -131,6 +181,11 @@ def test_crops_hold_something_to_restore():
     stream = SampleStream(OPTIONS)
     shares = [(stream.batch(step)["restore"].mean(axis=(1, 2, 3)) >= 0.05).mean() for step in range(8)]
     assert np.mean(shares) > 0.7
+
+
+def test_crops_wider_than_the_sky_are_refused():
+    with pytest.raises(OptionError, match="own_skies: skies are 1020 pixels wide"):
+        replace(OPTIONS, scenes=replace(OPTIONS.scenes, size=2048), crop=1056)
 
 
 def test_the_scene_prior_needs_whole_scenes():

@@ -74,17 +74,11 @@ def network(name: str, runtime: str, precision: str, folder: str) -> dict[str, A
 
 def training(name: str, data: str, own_skies: bool, batch: int | None) -> dict[str, Any]:
     """Train a network for some steps; by default with as many crops a step as suit the device."""
-    import os
-
     try:
-        import torch
-
-        from sunbreak.benchmark.training import step
+        from sunbreak.train.timing import timed
     except ImportError as error:
         raise OptionError(f"bench training needs PyTorch: pip install 'sunbreak[train]' ({error})") from error
-    crops = batch or (32 if torch.cuda.is_available() else 4)
-    workers = max(1, len(os.sched_getaffinity(0)) - 1)
-    return {"batch": crops, "workers": workers, **step(name, data, own_skies, crops, workers)}
+    return timed(name, data, own_skies, batch)
 
 
 def channels(name: str) -> int:

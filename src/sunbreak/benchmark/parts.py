@@ -269,7 +269,7 @@ def _seconds(value: float) -> str:
 
 
 PARTS: Final[dict[str, Callable[[BenchOptions], Table]]] = {
-    "start": start, "networks": networks, "training": training, "accuracy": accuracy, "files": files, "scenes": scenes,
-    "shares": shares, "threads": threads,
+    "start": start, "networks": networks, "files": files, "scenes": scenes, "shares": shares, "threads": threads,
+    "accuracy": accuracy, "training": training,
 }  # fmt: skip
-"""Parts by name, in the order they are run in."""
+"""Parts by name, in the order they are run in: last what needs PyTorch."""

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from sunbreak.cli.parsers import new_parser
 
-NAMES = ("start", "networks", "training", "accuracy", "files", "scenes", "shares", "threads")
+NAMES = ("start", "networks", "files", "scenes", "shares", "threads", "accuracy", "training")
 
 
 def bench_parser() -> ArgumentParser:

@@ -133,7 +133,7 @@ class Batched(pl.LightningDataModule):
         rank = self.trainer.global_rank if self.trainer is not None else 0
         batches = Batches(self.plan, self.start, rank)
         workers, ahead = (0, None) if self.plan.in_process else (self.plan.options.workers, 4)
-        # pinned, batches reach a GPU while it works on the one before
+        # from pinned memory they are copied to a GPU without anybody waiting
         pinned = torch.cuda.is_available()
         return DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=ahead, pin_memory=pinned)
 

@@ -40,7 +40,9 @@ class Ground(NamedTuple):
     """A ground that a sky may be laid over; NaN = no data."""
 
     level: Level
+    """Processing level."""
     bands: tuple[str, ...]
+    """Names of the bands, in the order of the arrays."""
     truth: Floats
     """(band, y, x) reflectance, NaN where it is not known."""
     optical: Floats
@@ -48,7 +50,9 @@ class Ground(NamedTuple):
     sky: Codes
     """(y, x) `legend.Quality` of what is seen."""
     radar: Floats | None
+    """(2, y, x) dB; None without radar."""
     land_cover: Codes | None
+    """(y, x) WorldCover codes; None where they are not known."""
     clouds: CloudSpec | None
     """The sky to be laid over it; None for pairs, which have their own."""
     air: Air | None

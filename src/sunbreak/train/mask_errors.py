@@ -29,7 +29,10 @@ ALARM_CELLS: Final = 12
 
 
 def masked(
-    sky: npt.NDArray[np.uint8], depth: npt.NDArray[np.float32] | None, rng: np.random.Generator
+    sky: npt.NDArray[np.uint8],
+    depth: npt.NDArray[np.float32] | None,
+    rng: np.random.Generator,
+    cells: int = ALARM_CELLS,
 ) -> npt.NDArray[np.uint8]:
     """The sky as a mask might have it.
 
@@ -37,18 +40,19 @@ def masked(
         sky: (y, x) `legend.Quality`.
         depth: (y, x) optical depth; None where it is not known, and no veil is missed.
         rng: Generator.
+        cells: Cells along each side of the noise that makes false alarms.
 
     Returns:
         (y, x) `legend.Quality`, with the same pixels without data.
     """
     found = sky.copy()
     is_veiled, is_shadowless, is_alarmed = rng.random(3) < (VEILED, SHADOWLESS, ALARMED)
-    veil, noise = np.exp(rng.uniform(*np.log(VEILS))), rng.normal(size=(ALARM_CELLS, ALARM_CELLS))
+    veil, noise = np.exp(rng.uniform(*np.log(VEILS))), rng.normal(size=(cells, cells))
     if is_veiled and depth is not None:
         found[(found == Quality.THIN_CLOUD) & (depth < veil)] = Quality.CLEAR
     if is_shadowless:
         found[found == Quality.SHADOW] = Quality.CLEAR
     if is_alarmed:
-        zoomed = ndimage.zoom(noise, np.array(sky.shape) / ALARM_CELLS, order=3)
+        zoomed = ndimage.zoom(noise, np.array(sky.shape) / cells, order=3)
         found[(zoomed > ALARM) & (found == Quality.CLEAR)] = Quality.THICK_CLOUD
     return found

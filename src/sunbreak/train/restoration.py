@@ -27,12 +27,17 @@ class Restoration(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.options, self.semantic, self.steps = network, options, semantic, steps
+        self._analyse = network.analyse
         # here and not with the optimiser: several devices want to know beforehand what learns
         for part in frozen(network, options) if semantic else ():
             part.requires_grad_(False)
-        # for each size of crops anew: code for any size would be slower
-        self._analyse = torch.compile(network.analyse, dynamic=False) if options.compile else network.analyse
         self.register_buffer("class_weights", torch.ones(classes))
+
+    def on_fit_start(self) -> None:
+        """Compile, in the process that trains: what is compiled cannot be handed to another one."""
+        if self.options.compile:
+            # for each size of crops anew: code for any size would be slower
+            self._analyse = torch.compile(self.network.analyse, dynamic=False)
 
     def training_step(self, batch: Tensors, index: int) -> Tensor:
         """Losses of one batch; see `samples.SampleStream.batch` for its content."""

@@ -12,7 +12,7 @@ from sunbreak.legend import Quality
 from sunbreak.train.crops import UNKNOWN, Batch, crop_of
 from sunbreak.train.scene_options import SceneOptions
 from sunbreak.train.scenes import TrainingScene, training_scene
-from sunbreak.train.skies import OpenGround, crop_under_sky, open_ground
+from sunbreak.train.skies import SPAN, OpenGround, crop_under_sky, open_ground
 
 _LABELS: Final = {Quality.CLEAR: 0, Quality.THIN_CLOUD: 1, Quality.THICK_CLOUD: 2, Quality.SHADOW: 3}
 _RANKS: Final = (Quality.THICK_CLOUD, Quality.SHADOW, Quality.THIN_CLOUD, Quality.CLEAR, Quality.NODATA)
@@ -42,6 +42,8 @@ class SampleOptions:
                 raise OptionError(f"{name} {getattr(self, name)}: must be at least 1")
         if self.crop < 2 or self.crop % 2 or self.crop > self.scenes.size:
             raise OptionError(f"crop {self.crop}: must be even, and at most the scene's size of {self.scenes.size}")
+        if self.own_skies and self.crop > SPAN:
+            raise OptionError(f"own_skies: skies are {SPAN} pixels wide, crops of {self.crop} are too large for them")
         if self.own_skies and self.scenes.with_prior:
             raise OptionError(
                 "own_skies: the scene prior is fitted on a whole scene under one sky; leave out one of them"

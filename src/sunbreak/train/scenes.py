@@ -32,6 +32,7 @@ from sunbreak.work import one_blas_thread
 
 MOST_ATTEMPTS: Final = 1000
 """Draws after which a source is held to have nothing to restore."""
+NOTHING: Final = f"scene {{index}}: in {MOST_ATTEMPTS} draws nothing was to be restored; are there clouds in the data?"
 BUFFERS: Final = (2, 6)
 """Fewest and most pixels that cloud and shadow are grown by; `sunbreak restore` grows by 4."""
 
@@ -87,9 +88,7 @@ def training_scene(options: SceneOptions, index: int) -> TrainingScene:
     for scene in islice(_attempts(options, index), MOST_ATTEMPTS):
         if scene is not None:
             return scene
-    raise OptionError(
-        f"scene {index}: in {MOST_ATTEMPTS} draws nothing was to be restored; are there clouds in the data?"
-    )
+    raise OptionError(NOTHING.format(index=index))
 
 
 def scene_of(sample: Sample, buffer: int = 4) -> TrainingScene | None:

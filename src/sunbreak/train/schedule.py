@@ -53,11 +53,9 @@ def adamw(
             {"params": [weight for weight in given if decays(weight)], "lr": rate},
             {"params": [weight for weight in given if not decays(weight)], "lr": rate, "weight_decay": 0.0},
         ]
+    # not `fused`: Lightning refuses to clip gradients with it
     optimizer = torch.optim.AdamW(
-        [part for part in parts if part["params"]],
-        weight_decay=options.weight_decay,
-        betas=(0.9, 0.99),
-        fused=torch.cuda.is_available() or None,  # one kernel for all weights, in the place of hundreds
+        [part for part in parts if part["params"]], weight_decay=options.weight_decay, betas=(0.9, 0.99)
     )
     warmup = min(options.warmup, max(steps // 10, 1))
 

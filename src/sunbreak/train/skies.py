@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sunbreak.bands import L1C_BANDS, RADAR_DB_RANGE
+from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_NODATA, Quality
 from sunbreak.prior.estimators import is_wanted
 from sunbreak.simulate.cloud_layers import HIGHEST, tune
@@ -25,15 +26,17 @@ from sunbreak.simulate.sampling import COARSEST, aligned
 from sunbreak.steps.mask import grow
 from sunbreak.train.crops import ENOUGH, TRIES, Batch, arrays_of, turned
 from sunbreak.train.grounds import Codes, Floats, Ground, draw_ground
-from sunbreak.train.mask_errors import masked
+from sunbreak.train.mask_errors import ALARM_CELLS, masked
 from sunbreak.train.scene_options import SceneOptions
-from sunbreak.train.scenes import BUFFERS, TrainingScene
+from sunbreak.train.scenes import BUFFERS, MOST_ATTEMPTS, NOTHING, TrainingScene
 from sunbreak.train.surfaces import joined
 
 SPAN: Final = 1020
 """Side in pixels of the sky over a ground, a multiple of 60 m; its cover is met over all of it."""
 MARGINS: Final = (HALO, HALO + COARSEST - 1)
 """Pixels before and after a ground that repeat its edges: light comes from there, too, and windows are aligned."""
+USUAL: Final = 512
+"""Side in pixels of the scenes that the cells of false alarms are meant for."""
 LAYERS: Final = 2
 """Layers of cloud that a crop has room for."""
 OPTICS: Final = ("scale", "bright", "relief", "deep", "square", "rest", "rate")
@@ -71,6 +74,15 @@ class OpenGround:
     """(2, 14, 2) displacements of the layers in every band, and towards the sun."""
 
 
+class _Errors(NamedTuple):
+    """How a mask errs in a crop: alike wherever it is looked for, lest a search for cloud find more false ones."""
+
+    seed: int
+    """Of the draws of `masked`."""
+    buffer: int
+    """Pixels that cloud and shadow are grown by."""
+
+
 class _Look(NamedTuple):
     """A place on the ground under a place in the sky, with what lies around it."""
 
@@ -81,8 +93,11 @@ class _Look(NamedTuple):
     above: tuple[slice, slice]
     """What is over them, in the sky."""
     sky: Codes
+    """(y, x) `legend.Quality` of the crop."""
     quality: Codes
+    """(y, x) the same with the errors of a mask, cloud and shadow grown."""
     wanted: float
+    """Share of pixels to restore."""
 
 
 def open_ground(options: SceneOptions, index: int) -> OpenGround:
@@ -96,10 +111,26 @@ def open_ground(options: SceneOptions, index: int) -> OpenGround:
         The ground, the same for the same arguments.
 
     Raises:
-        OptionError: The data hold no image to train on.
+        OptionError: The data hold no image to train on, or nothing to restore.
         RasterError: A file of the collection is missing or damaged.
     """
-    return opened(draw_ground(options, np.random.default_rng([options.seed, 0, index, 0]), index))
+    for attempt in range(MOST_ATTEMPTS):
+        ground = draw_ground(options, np.random.default_rng([options.seed, 0, index, attempt]), index, attempt)
+        if _is_of_use(ground):
+            return opened(ground)
+    raise OptionError(NOTHING.format(index=index))
+
+
+def _is_of_use(ground: Ground) -> bool:
+    """Whether something is to be restored, and something is there to restore it from."""
+    finite = np.isfinite(ground.optical)
+    sky = np.where(finite.any(axis=0), ground.sky, np.uint8(Quality.NODATA))
+    is_complete = bool(((sky == Quality.CLEAR) & finite.all(axis=0)).any())
+    if ground.clouds is not None:
+        return is_complete
+    wanted = is_wanted(grow(sky, BUFFERS[0]))
+    seen = wanted if ground.radar is None else wanted & np.isfinite(ground.radar).all(axis=0)
+    return bool(wanted.any()) and (is_complete or (ground.radar is not None and bool(seen.any())))
 
 
 def opened(ground: Ground) -> OpenGround:
@@ -119,7 +150,8 @@ def opened(ground: Ground) -> OpenGround:
     image[_places(ground)] = ground.optical
     own = np.where(np.isnan(image).all(axis=0), np.uint8(Quality.NODATA), ground.sky)
     image, own = np.pad(image, ((0, 0), MARGINS, MARGINS), "edge"), np.pad(own, (MARGINS, MARGINS), "edge")
-    return OpenGround(ground, image, own, overhead, *_constants(view))
+    # the image takes the place of what it was made from
+    return OpenGround(ground._replace(optical=ground.truth), image, own, overhead, *_constants(view))
 
 
 def _places(ground: Ground) -> list[int]:
@@ -171,11 +203,12 @@ def crop_under_sky(kept: OpenGround, side: int, rng: np.random.Generator) -> Bat
         `OPTICS` for each layer; `sky_moves` (2, 14, 2) int64, displacements of each layer in every band, and towards
         the sun; `sky_turn` (2,) int64, quarter turns and whether it is mirrored.
     """
-    looked = _look(kept, side, rng)
+    errors = _Errors(int(rng.integers(1 << 31)), int(rng.integers(BUFFERS[0], BUFFERS[1] + 1)))
+    looked = _look(kept, side, rng, errors)
     for _ in range(TRIES - 1):
         if looked.wanted >= ENOUGH:
             break
-        looked = max(looked, _look(kept, side, rng), key=lambda look: look.wanted)
+        looked = max(looked, _look(kept, side, rng, errors), key=lambda look: look.wanted)
     turns, is_mirrored = int(rng.integers(4)), bool(rng.integers(2))
     arrays = arrays_of(_scene(kept.ground, looked), np.s_[...])
     del arrays["optical"]
@@ -190,8 +223,8 @@ def crop_under_sky(kept: OpenGround, side: int, rng: np.random.Generator) -> Bat
     }
 
 
-def _look(kept: OpenGround, side: int, rng: np.random.Generator) -> _Look:
-    """Draw a place on the ground and one in the sky, and how a mask errs there."""
+def _look(kept: OpenGround, side: int, rng: np.random.Generator, errors: _Errors) -> _Look:
+    """Draw a place on the ground and one in the sky."""
     # on the samples of 20 m of the ground, and of 60 m of the sky
     top, left = (2 * int(rng.integers((length - side) // 2 + 1)) for length in kept.ground.sky.shape)
     above, before = (COARSEST * int(rng.integers((SPAN - side) // COARSEST + 1)) for _ in range(2))
@@ -202,7 +235,8 @@ def _look(kept: OpenGround, side: int, rng: np.random.Generator) -> _Look:
         sky, depth = own, np.full(own.shape, np.inf, np.float32)
     else:
         sky, depth = joined(own, kept.overhead.classes[over], kept.overhead.light[1][over])
-    quality = grow(masked(sky, depth, rng), int(rng.integers(BUFFERS[0], BUFFERS[1] + 1)))
+    cells = max(2, round(ALARM_CELLS * wide / USUAL))
+    quality = grow(masked(sky, depth, np.random.default_rng(errors.seed), cells), errors.buffer)
     middle, inner = np.s_[HALO : HALO + side, HALO : HALO + side], np.s_[top : top + side, left : left + side]
     wanted = is_wanted(quality[middle]) & _known(kept.ground, inner, quality[middle])
     return _Look(inner, around, over, sky[middle], quality[middle], float(wanted.mean()))

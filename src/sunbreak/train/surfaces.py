@@ -29,12 +29,19 @@ class Surface(NamedTuple):
     """A surface under a sky; NaN = no data."""
 
     level: Level
+    """Processing level."""
     bands: tuple[str, ...]
+    """Names of the bands, in the order of the arrays."""
     truth: Floats
+    """(band, y, x) reflectance without clouds, NaN where it is not known."""
     optical: Floats
+    """(band, y, x) reflectance under clouds."""
     sky: Codes
+    """(y, x) `legend.Quality`."""
     radar: Floats | None
+    """(2, y, x) dB; None without radar."""
     land_cover: Codes | None
+    """(y, x) WorldCover codes; None where they are not known."""
     depth: Floats | None = None
     """(y, x) optical depth of simulated clouds."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from dataclasses import replace
@@ -30,6 +31,8 @@ STEPS: Final = 24
 """Steps and batches that count."""
 REUSE_UNDER_SKIES: Final = 128
 """Crops of a ground where each lies under other clouds; otherwise as by default."""
+CROPS: Final = {"cuda": 32, "cpu": 4}
+"""Crops a step."""
 LARGE: Final = {"cuda": (8192, 1 << 30), "cpu": (2048, 1 << 27)}
 """Side of the square matrices, and bytes of the array, that the limits of a device are measured on."""
 
@@ -87,22 +90,24 @@ class Watch(pl.Callback):
         self._since = self._now()
 
 
-def step(name: str, data: str, own_skies: bool, batch: int, workers: int) -> dict[str, Any]:
+def timed(name: str, data: str, own_skies: bool, batch: int | None) -> dict[str, Any]:
     """Train for some steps.
 
     Args:
         name: A network that restores.
         data: Data SPEC.
         own_skies: As in `TrainOptions`.
-        batch: Crops of 128 pixels a step.
-        workers: Processes that make samples.
+        batch: Crops of 128 pixels a step; None for as many as suit the device.
 
     Returns:
-        Nothing if the network cannot be trained so. Else medians in seconds: `step`, `wait` for a batch with what is
-        done to it on the device, `made` a batch by the loader alone; `flops` and `bytes` of a step; the device's limits
-        a second; its name and the precision.
+        Nothing if the network cannot be trained so. Else `batch` and `workers`; medians in seconds: `step`, `wait` for
+        a batch with what is done to it on the device, `made` a batch by the loader alone; `flops` and `bytes` of a
+        step; the device's limits a second; its name and the precision.
     """
     warnings.simplefilter("ignore")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    batch = batch or CROPS[device]
+    workers = max(1, len(os.sched_getaffinity(0)) - 1)
     torch.manual_seed(0)
     network = build(name, None)
     if not isinstance(network, RestorationNetwork):
@@ -114,7 +119,6 @@ def step(name: str, data: str, own_skies: bool, batch: int, workers: int) -> dic
     if own_skies:
         options = replace(options, own_skies=True, reuse=REUSE_UNDER_SKIES)
     plan = Plan(options, read_sources([data]), 0, WARM + STEPS, prior="prior" in network.inputs)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     watch, precision = Watch(device), precision_here()
     trainer = pl.Trainer(
         max_steps=plan.steps, devices=1, precision=precision, gradient_clip_val=options.clip, logger=False,
@@ -122,6 +126,7 @@ def step(name: str, data: str, own_skies: bool, batch: int, workers: int) -> dic
     )  # fmt: skip
     trainer.fit(Restoration(network, options, semantic=False, steps=plan.steps), datamodule=Batched(plan, 0))
     return {
+        "batch": batch, "workers": workers,
         "step": median(watch.steps[WARM:]), "wait": median(watch.waits[WARM:]), "made": _made(plan),
         "waiting": sum(watch.waits[WARM:]) / (sum(watch.waits[WARM:]) + sum(watch.steps[WARM:])),
         "flops": watch.flops, "bytes": watch.bytes, **_limits(device, precision), "precision": precision,
