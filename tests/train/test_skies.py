@@ -116,7 +116,7 @@ def test_a_crop_lies_under_its_own_part_of_the_sky(monkeypatch):
 
 
 def test_a_mask_errs_alike_wherever_cloud_is_looked_for():
-    """Looking for cloud must not find more false ones: a quarter of the masks that err so do it in a crop of this size."""
+    """Looking for cloud must not find more false ones: of masks that err so, a quarter do it in a crop of this size."""
     clear = opened(ground(CloudSpec(seed=4, cover=0.0)))
     crops = [crop_under_sky(clear, SIDE, np.random.default_rng(seed)) for seed in range(300)]
     alarmed = np.mean([crop["restore"].any() for crop in crops])
