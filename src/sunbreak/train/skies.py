@@ -129,8 +129,8 @@ def _is_of_use(ground: Ground) -> bool:
     if ground.clouds is not None:
         return is_complete
     wanted = is_wanted(grow(sky, BUFFERS[0]))
-    seen = wanted if ground.radar is None else wanted & np.isfinite(ground.radar).all(axis=0)
-    return bool(wanted.any()) and (is_complete or (ground.radar is not None and bool(seen.any())))
+    is_seen = ground.radar is not None and bool((wanted & np.isfinite(ground.radar).all(axis=0)).any())
+    return bool(wanted.any()) and (is_complete or is_seen)
 
 
 def opened(ground: Ground) -> OpenGround:
