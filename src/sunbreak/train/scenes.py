@@ -130,11 +130,7 @@ def _finished(surface: Surface, mask: Codes, buffer: int, options: SceneOptions)
     sky = np.where(finite.any(axis=0), surface.sky, np.uint8(Quality.NODATA)).astype(np.uint8)
     quality = grow(np.where(sky == Quality.NODATA, sky, mask), buffer)
     wanted, clear = is_wanted(quality), quality == Quality.CLEAR
-    valid: Mask = np.zeros(shape, np.bool_)
-    radar = np.full((2, *shape), RADAR_DB_RANGE[0], np.float32)
-    if surface.radar is not None:
-        valid = np.asarray(np.isfinite(surface.radar).all(axis=0))
-        radar = np.where(valid, surface.radar, radar)
+    radar, valid = radar_of(surface.radar, shape)
     complete = bool((clear & finite.all(axis=0)).any())
     if not (wanted.any() or options.clear_share) or not (
         complete or (not clear.any() and bool((wanted & valid).any()))
@@ -165,6 +161,23 @@ def _finished(surface: Surface, mask: Codes, buffer: int, options: SceneOptions)
         land_cover=np.full(shape, LAND_COVER_NODATA, np.uint8) if surface.land_cover is None else surface.land_cover,
         known=np.isfinite(surface.truth).all(axis=0) & (quality != Quality.NODATA),
     )
+
+
+def radar_of(given: Floats | None, shape: tuple[int, ...]) -> tuple[Floats, Mask]:
+    """Radar as networks take it.
+
+    Args:
+        given: (2, y, x) dB, NaN = invalid; None without radar.
+        shape: Height and width.
+
+    Returns:
+        (2, y, x) dB, the lower end of `bands.RADAR_DB_RANGE` where invalid; and (y, x), where it is valid.
+    """
+    radar = np.full((2, *shape), RADAR_DB_RANGE[0], np.float32)
+    if given is None:
+        return radar, np.zeros(shape, np.bool_)
+    valid: Mask = np.asarray(np.isfinite(given).all(axis=0))
+    return np.where(valid, given, radar), valid
 
 
 def _prior(surface: Surface, quality: Codes) -> tuple[Floats, Floats, Floats, Floats]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sunbreak.bands import L1C_BANDS, RADAR_DB_RANGE
+from sunbreak.bands import L1C_BANDS
 from sunbreak.errors import OptionError
 from sunbreak.legend import LAND_COVER_NODATA, Quality
 from sunbreak.prior.estimators import is_wanted
@@ -28,7 +28,7 @@ from sunbreak.train.crops import ENOUGH, TRIES, Batch, arrays_of, turned
 from sunbreak.train.grounds import Codes, Floats, Ground, draw_ground
 from sunbreak.train.mask_errors import ALARM_CELLS, masked
 from sunbreak.train.scene_options import SceneOptions
-from sunbreak.train.scenes import BUFFERS, MOST_ATTEMPTS, NOTHING, TrainingScene
+from sunbreak.train.scenes import BUFFERS, MOST_ATTEMPTS, NOTHING, TrainingScene, radar_of
 from sunbreak.train.surfaces import joined
 
 SPAN: Final = 1020
@@ -250,11 +250,7 @@ def _known(ground: Ground, place: tuple[slice, slice], quality: Codes) -> npt.ND
 def _scene(ground: Ground, looked: _Look) -> TrainingScene:
     """The crop as a scene of its own, as if it were free of clouds."""
     place, shape = looked.inner, looked.sky.shape
-    valid: npt.NDArray[np.bool_] = np.zeros(shape, np.bool_)
-    radar = np.full((2, *shape), RADAR_DB_RANGE[0], np.float32)
-    if ground.radar is not None:
-        valid = np.asarray(np.isfinite(ground.radar[:, *place]).all(axis=0))
-        radar = np.where(valid, ground.radar[:, *place], radar)
+    radar, valid = radar_of(None if ground.radar is None else ground.radar[:, *place], shape)
     unmapped = np.full(shape, LAND_COVER_NODATA, np.uint8)
     truth = np.zeros((len(L1C_BANDS), *shape), np.float32)
     truth[_places(ground)] = np.nan_to_num(ground.truth[:, *place], nan=0.0)
