@@ -104,3 +104,5 @@ def test_what_cannot_be_measured_is_told_in_one_line(capsys):
         BenchOptions(sizes=(64,))
     with pytest.raises(SunbreakError, match=r"bench decode .*: failed \("):
         measured("decode", path="missing.tif")
+    with pytest.raises(OptionError, match=r"^missing.onnx: a model is an .onnx file"):
+        measured("network", name="missing", runtime="auto", precision="auto", folder=".")

@@ -13,11 +13,14 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
+from sunbreak import errors
 from sunbreak.errors import SunbreakError, SunbreakWarning
 from sunbreak.heap import one_heap
 
 CASES: Final = "sunbreak.benchmark.cases"
 """Module whose functions are measured."""
+OURS: Final = "sunbreak.errors."
+"""Beginning of the last line of a traceback where an error of this package ended it."""
 STARTED: Final = "SUNBREAK_BENCH_STARTED"
 
 
@@ -34,7 +37,7 @@ def measured(case: str, *, threads: int | None = None, caches: Path | None = Non
         What it measured, with `seconds` from the start of the process to its end and `peak_mib` of resident memory.
 
     Raises:
-        SunbreakError: It failed.
+        SunbreakError: It failed; errors of this package are handed on as they are.
     """
     extra = {} if threads is None else {"SUNBREAK_THREADS": str(threads)}
     extra |= {STARTED: repr(time.time())} | ({} if caches is None else {"XDG_CACHE_HOME": str(caches)})
@@ -45,6 +48,9 @@ def measured(case: str, *, threads: int | None = None, caches: Path | None = Non
     )  # fmt: skip
     if done.returncode:
         told = done.stderr.strip().splitlines()
+        ours = told[-1].partition(": ") if told and told[-1].startswith(OURS) else None
+        if ours is not None:  # it says itself what to do
+            raise getattr(errors, ours[0].removeprefix(OURS), SunbreakError)(ours[2])
         raise SunbreakError(f"bench {case} {settings}: failed ({told[-1] if told else f'code {done.returncode}'})")
     return {"seconds": time.perf_counter() - start, **json.loads(done.stdout.splitlines()[-1])}
 
